@@ -1,0 +1,84 @@
+/** The variables that an event brings to conditions and expressions: reason, qualification, gpa, vector … */
+import type { StopReason } from '../../emulator/api';
+import type { Value } from './evaluate';
+
+/** Every name, with what it means (for completions and for the documentation of conditions). */
+export const EVENT_VARIABLES: Readonly<Record<string, string>> = {
+  reason: 'basic exit reason of the VM exit, comparable with names such as EPT_VIOLATION',
+  qualification: 'exit qualification',
+  gpa: 'guest-physical address of the event',
+  linear: 'guest-linear address of the event',
+  rip: 'RIP at the event',
+  n: 'step count at the event',
+  vcpu: 'virtual CPU',
+  level: '1: the program under test, 2: its guest',
+  length: 'VM-exit instruction length',
+  interruptionInfo: 'VM-exit interruption information',
+  interruptionError: 'VM-exit interruption error code',
+  vmcs: 'physical address of the VMCS',
+  vector: 'vector of the exception',
+  errorCode: 'error code of the exception',
+  cr2: 'page-fault linear address',
+  number: 'VM-instruction error number or exit reason of a failed VM entry',
+  hits: 'how many events of this kind the filter has seen, this one included',
+};
+
+export type EventVariables = ReadonlyMap<string, Value>;
+
+function variable(name: string, value: bigint | number | undefined, label?: string): [string, Value][] {
+  return value === undefined ? [] : [[name, { value: BigInt(value), label, origin: { kind: 'event', name } }]];
+}
+
+/** Empty for stops that are no event of the processor. */
+export function eventVariables(stop: StopReason | undefined, hits?: number): EventVariables {
+  const all = (entries: [string, Value][][]): EventVariables => new Map([...entries.flat(), ...variable('hits', hits)]);
+  switch (stop?.kind) {
+    case 'vm-exit': {
+      const { exit } = stop;
+      return all([
+        variable('reason', exit.reasonNumber, exit.reason),
+        variable('qualification', exit.qualification),
+        variable('gpa', exit.gpa),
+        variable('linear', exit.linear),
+        variable('rip', exit.rip),
+        variable('n', exit.n),
+        variable('vcpu', exit.vcpu),
+        variable('level', exit.level),
+        variable('length', exit.instructionLength),
+        variable('interruptionInfo', exit.interruptionInfo),
+        variable('interruptionError', exit.interruptionError),
+        variable('vector', (exit.interruptionInfo >>> 31) & 1 ? exit.interruptionInfo & 0xff : undefined),
+        variable('errorCode', exit.interruptionInfo & 0x800 && (exit.interruptionInfo >>> 31) & 1 ? exit.interruptionError : undefined),
+        variable('vmcs', exit.vmcs),
+      ]);
+    }
+    case 'vm-entry-failure': {
+      const { failure } = stop;
+      return all([
+        variable('number', failure.number),
+        variable('qualification', failure.qualification),
+        variable('rip', failure.rip),
+        variable('n', failure.n),
+        variable('vcpu', failure.vcpu),
+        variable('level', failure.level),
+        variable('vmcs', failure.vmcs),
+      ]);
+    }
+    case 'triple-fault':
+    case 'exception': {
+      const exception = stop.kind === 'exception' ? stop.exception : stop.chain.at(-1);
+      if (!exception) return all([]);
+      return all([
+        variable('vector', exception.vector),
+        variable('errorCode', exception.errorCode),
+        variable('cr2', exception.cr2),
+        variable('rip', exception.rip),
+        variable('n', exception.n),
+        variable('vcpu', exception.vcpu),
+        variable('level', exception.level),
+      ]);
+    }
+    default:
+      return all([]);
+  }
+}

@@ -1,0 +1,180 @@
+/** readMemory, writeMemory and disassemble: memory of a named address space, as bytes and as instructions. */
+import type { DebugProtocol } from '@vscode/debugprotocol';
+import type { RequestArguments } from './arguments';
+import { decodeBase64, encodeBase64 } from './base64';
+import type { Debuggee } from './debuggee';
+import { FIRST_VCPU } from './debuggee';
+import { type CodeBits, type DisassembledCode, LONGEST_INSTRUCTION } from './disassembly';
+import { memoryErrors } from './errors';
+import { formatPlace, hex, type MemoryPlace, offsetPlace, parsePlace } from './memory-reference';
+import type { SourceFinder } from './source-files';
+import { symbolText } from './symbol-source';
+
+const MOST_BYTES = 1 << 24;
+const MOST_INSTRUCTIONS = 20_000;
+const OFFSET_LIMIT = Number.MAX_SAFE_INTEGER;
+
+function placeOf(debuggee: Debuggee, args: RequestArguments): MemoryPlace {
+  const text = args.text('memoryReference');
+  const place = parsePlace(text, debuggee.machine.cpu(FIRST_VCPU).level);
+  if (!place) throw memoryErrors.badReference(text);
+  return offsetPlace(place, args.optionalInteger('offset', -OFFSET_LIMIT, OFFSET_LIMIT) ?? 0);
+}
+
+export function readMemory(debuggee: Debuggee, args: RequestArguments): DebugProtocol.ReadMemoryResponse['body'] {
+  const place = placeOf(debuggee, args);
+  const count = args.integer('count', 0, OFFSET_LIMIT);
+  if (count > MOST_BYTES) throw memoryErrors.tooMuch(`${count} bytes`, MOST_BYTES);
+  const bytes = debuggee.machine.readMemory(FIRST_VCPU, place.level, place.space, place.address, count);
+  // The client takes the address as a number to count lines from, so it comes without its space.
+  const address = hex(place.address);
+  if (bytes.length === count) return { address, data: encodeBase64(bytes) };
+  return { address, unreadableBytes: unreadable(debuggee, place, bytes.length, count), data: encodeBase64(bytes) };
+}
+
+/** How many bytes from the first unreadable one on cannot be read: at least to the end of its page. */
+function unreadable(debuggee: Debuggee, place: MemoryPlace, readable: number, count: number): number {
+  const PAGE = 4096;
+  let offset = readable;
+  while (offset < count) {
+    const at = offsetPlace(place, offset);
+    offset += PAGE - Number(at.address % BigInt(PAGE));
+    if (offset < count && debuggee.machine.readMemory(FIRST_VCPU, place.level, place.space, offsetPlace(place, offset).address, 1).length > 0) break;
+  }
+  return Math.min(offset, count) - readable;
+}
+
+export interface WrittenMemory {
+  readonly place: MemoryPlace;
+  readonly bytesWritten: number;
+}
+
+export function writeMemory(debuggee: Debuggee, args: RequestArguments): WrittenMemory {
+  const place = placeOf(debuggee, args);
+  const bytes = decodeBase64(args.text('data'));
+  if (!bytes) throw memoryErrors.badData();
+  const bytesWritten = debuggee.machine.writeMemory(FIRST_VCPU, place.level, place.space, place.address, bytes);
+  if (bytesWritten === 0 && bytes.length > 0) throw memoryErrors.notWritten(formatPlace(place));
+  return { place, bytesWritten };
+}
+
+export async function disassemble(
+  debuggee: Debuggee,
+  args: RequestArguments,
+  sources: SourceFinder,
+): Promise<DebugProtocol.DisassembleResponse['body']> {
+  const place = placeOf(debuggee, args);
+  const count = args.integer('instructionCount', 0, OFFSET_LIMIT);
+  const skip = args.optionalInteger('instructionOffset', -OFFSET_LIMIT, OFFSET_LIMIT) ?? 0;
+  if (count > MOST_INSTRUCTIONS || Math.abs(skip) > MOST_INSTRUCTIONS) throw memoryErrors.tooMuch(`${Math.max(count, Math.abs(skip))} instructions`, MOST_INSTRUCTIONS);
+  const bits = bitsOf(debuggee, place);
+  const before = skip < 0 ? codeBefore(debuggee, place, bits, -skip).slice(0, count) : [];
+  const wanted = count - before.length;
+  const after = wanted > 0 ? codeFrom(debuggee, place, bits, Math.max(skip, 0), wanted) : [];
+  const instructions: DebugProtocol.DisassembledInstruction[] = [];
+  let previous: string | undefined;
+  for (const code of [...before, ...after]) {
+    const shown = await show(debuggee, place, code, sources, previous);
+    previous = shown.location ? `${shown.location.path}:${shown.line}` : previous;
+    instructions.push(shown);
+  }
+  return { instructions };
+}
+
+/** An address that no instruction could be read from. */
+interface NoCode {
+  readonly address: bigint;
+  readonly missing: true;
+}
+
+function bitsOf(debuggee: Debuggee, place: MemoryPlace): CodeBits {
+  const cpu = debuggee.machine.cpu(FIRST_VCPU);
+  return cpu.level === place.level || place.space === 'hpa' ? cpu.codeBits : (cpu.other()?.codeBits ?? cpu.codeBits);
+}
+
+function read(debuggee: Debuggee, place: MemoryPlace, length: number): Uint8Array {
+  return debuggee.machine.readMemory(FIRST_VCPU, place.level, place.space, place.address, length);
+}
+
+function codeFrom(debuggee: Debuggee, place: MemoryPlace, bits: CodeBits, skip: number, count: number): (DisassembledCode | NoCode)[] {
+  const result: (DisassembledCode | NoCode)[] = [];
+  let at = place;
+  const CHUNK = 256;
+  while (result.length < skip + count) {
+    const needed = skip + count - result.length;
+    const bytes = read(debuggee, at, Math.min(needed, CHUNK) * LONGEST_INSTRUCTION);
+    const codes = debuggee.disassembler.decode(bytes, at.address, bits, Math.min(needed, CHUNK));
+    // The last instruction may have been cut off where readable memory ends; what cannot be read is a byte each.
+    if (codes.length === 0) codes.push();
+    for (const code of codes) result.push(code);
+    const used = codes.reduce((sum, { length }) => sum + length, 0);
+    if (used === 0) {
+      result.push({ address: at.address, missing: true });
+      at = offsetPlace(at, 1);
+    } else {
+      at = offsetPlace(at, used);
+    }
+  }
+  return result.slice(skip);
+}
+
+/** The instructions before an address: x86 cannot be read backwards, so the symbol before or the start that meets the address best is taken. */
+function codeBefore(debuggee: Debuggee, place: MemoryPlace, bits: CodeBits, count: number): (DisassembledCode | NoCode)[] {
+  const reach = Math.min(count * LONGEST_INSTRUCTION, Number(place.address > BigInt(1 << 20) ? 1 << 20 : place.address));
+  const symbol = place.space === 'gva' ? debuggee.symbols.symbolAt(place.level, place.address - 1n) : undefined;
+  const starts: bigint[] = [];
+  if (symbol && place.address - symbol.address >= BigInt(2 * count)) starts.push(symbol.address > place.address - BigInt(reach) ? symbol.address : place.address - BigInt(reach));
+  for (let offset = reach; offset > Math.max(0, reach - LONGEST_INSTRUCTION); offset--) starts.push(place.address - BigInt(offset));
+  if (symbol && !starts.includes(symbol.address)) starts.push(symbol.address);
+  let best: DisassembledCode[] = [];
+  for (const start of starts) {
+    const length = Number(place.address - start);
+    const bytes = read(debuggee, { ...place, address: start }, length);
+    if (bytes.length < length) continue;
+    const codes = debuggee.disassembler.decode(bytes, start, bits, length);
+    const last = codes.at(-1);
+    if (!last || last.address + BigInt(last.length) !== place.address || !last.valid) continue;
+    best = codes;
+    break;
+  }
+  const found: (DisassembledCode | NoCode)[] = best.slice(-count);
+  let first = found[0]?.address ?? place.address;
+  while (found.length < count) {
+    first = BigInt.asUintN(64, first - 1n);
+    const byte = read(debuggee, { ...place, address: first }, 1);
+    const code = byte.length === 1 ? debuggee.disassembler.one(byte, first, bits) : undefined;
+    found.unshift(code ?? { address: first, missing: true });
+  }
+  return found;
+}
+
+async function show(
+  debuggee: Debuggee,
+  place: MemoryPlace,
+  code: DisassembledCode | NoCode,
+  sources: SourceFinder,
+  previous: string | undefined,
+): Promise<DebugProtocol.DisassembledInstruction> {
+  const address = hex(code.address);
+  if ('missing' in code) return { address, instruction: '(not readable)', presentationHint: 'invalid' };
+  const target = code.target !== undefined && place.space === 'gva' ? debuggee.symbols.symbolAt(place.level, code.target) : undefined;
+  const result: DebugProtocol.DisassembledInstruction = {
+    address,
+    instructionBytes: [...code.bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(' '),
+    instruction: target ? `${code.text} ; ${symbolText(debuggee.symbols, place.level, code.target!)}` : code.text,
+  };
+  if (!code.valid) result.presentationHint = 'invalid';
+  if (place.space !== 'gva') return result;
+  const symbol = debuggee.symbols.symbolAt(place.level, code.address);
+  if (symbol?.offset === 0n) result.symbol = symbol.name;
+  const row = debuggee.symbols.rowAt(place.level, code.address);
+  if (row) {
+    const source = await sources.find(row.file);
+    // Said once for each run of instructions of a line.
+    if (source && `${source.path}:${row.line}` !== previous) {
+      result.location = source;
+      result.line = row.line;
+    }
+  }
+  return result;
+}

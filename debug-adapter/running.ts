@@ -1,0 +1,214 @@
+/**
+ * Runs the machine in slices of at most 8 ms and gives the event loop its turn between them. A plan (stepping.ts) says how far to go;
+ * the user's breakpoints and filters may stop it before.
+ */
+import type { Breakpoint, Machine, StopReason } from '../emulator/api';
+import type { AddressBreakpoints } from './breakpoints/address-breakpoints';
+import { filterOf, type ExceptionFilters } from './breakpoints/exception-filters';
+import type { Verdict } from './breakpoints/trigger';
+import type { Names } from './evaluate/evaluate';
+import type { Scheduler } from './host';
+import type { Stop } from './stops';
+
+/** How far the next part of the run may go, besides the user's breakpoints. */
+export interface Stretch {
+  /** This many steps exactly, unless something stops before. */
+  readonly steps?: number;
+  readonly until?: readonly Breakpoint[];
+  readonly vmExit?: boolean;
+  readonly vmEntry?: boolean;
+}
+
+export interface Plan {
+  next(): Stretch;
+  /** The stretch came to its end: is the plan done? */
+  after(stop: StopReason): 'done' | 'again';
+}
+
+/** Runs until the user's breakpoints or the end. */
+export const continuePlan: Plan = { next: () => ({}), after: () => 'again' };
+
+export interface RunListener {
+  stopped(stop: Stop): void;
+  /** A slice is over: whatever the guest printed can be passed on. */
+  sliceEnded(): void;
+  output(line: string): void;
+  /** For the conditions of breakpoints. */
+  namesAt(event: StopReason, hits: number): Names;
+}
+
+/** A slice of this length keeps the editor's thread lively even inline. */
+const SLICE_MS = 8;
+/** A single call of runSlice aims below that, since its length can only be guessed. */
+const CALL_MS = 5;
+const FIRST_BUDGET = 20_000;
+const LEAST_BUDGET = 1_000;
+const GREATEST_BUDGET = 5_000_000;
+
+export class Runner {
+  private plan: Plan | undefined;
+  private pauseWanted = false;
+  private budget = FIRST_BUDGET;
+  private disposed = false;
+  private ignoreFirst = false;
+  private armedGeneration = -1;
+  private armedUntil: readonly Breakpoint[] | undefined;
+  /** Without debugging (noDebug) nothing of the user's stops the machine. */
+  private deaf = false;
+
+  constructor(
+    private readonly machine: Machine,
+    private readonly scheduler: Scheduler,
+    private readonly breakpoints: AddressBreakpoints,
+    private readonly filters: ExceptionFilters,
+    private readonly listener: RunListener,
+  ) {}
+
+  get running(): boolean {
+    return this.plan !== undefined;
+  }
+
+  /** `fresh`: a breakpoint at the very first instruction counts, since nobody has been told of it yet. */
+  start(plan: Plan, { fresh = false, deaf = false } = {}): void {
+    this.plan = plan;
+    this.pauseWanted = false;
+    this.ignoreFirst = !fresh;
+    this.deaf = deaf;
+    this.scheduler.defer(() => this.slice());
+  }
+
+  pause(): void {
+    this.pauseWanted = true;
+  }
+
+  dispose(): void {
+    this.disposed = true;
+    this.plan = undefined;
+  }
+
+  private slice(): void {
+    const { plan } = this;
+    if (this.disposed || !plan) return;
+    let stop: Stop | undefined;
+    if (this.pauseWanted) stop = { reason: 'pause', exitView: false };
+    else stop = this.runFor(SLICE_MS, plan);
+    this.listener.sliceEnded();
+    if (this.disposed) return;
+    if (stop) {
+      this.plan = undefined;
+      this.listener.stopped(stop);
+    } else {
+      this.scheduler.defer(() => this.slice());
+    }
+  }
+
+  private runFor(milliseconds: number, plan: Plan): Stop | undefined {
+    const began = this.scheduler.now();
+    let now = began;
+    do {
+      const stretch = plan.next();
+      this.arm(stretch);
+      const maxSteps = Math.max(1, Math.min(stretch.steps ?? Infinity, this.budget));
+      const stepsBefore = this.machine.steps;
+      const reason = this.machine.runSlice({ maxSteps, ignoreFirstBreakpoint: this.ignoreFirst });
+      const made = this.machine.steps - stepsBefore;
+      const after = this.scheduler.now();
+      this.adapt(made, after - now);
+      now = after;
+      // Whatever was met and not stopped at must not be met again at once.
+      this.ignoreFirst = reason.kind === 'breakpoint';
+      const stop = this.judge(reason, stretch, made, plan);
+      if (stop) return stop;
+    } while (now - began < milliseconds - CALL_MS);
+    return undefined;
+  }
+
+  private arm(stretch: Stretch): void {
+    const { breakOn } = this.machine;
+    const listening = !this.deaf;
+    breakOn.vmExit = stretch.vmExit === true || (listening && (this.filters.has('vm-exit') || this.breakpoints.wantsExits));
+    breakOn.vmEntry = stretch.vmEntry === true;
+    breakOn.vmEntryFailure = listening && this.filters.has('vm-entry-failure');
+    breakOn.exception = listening && this.filters.has('exception');
+    if (this.armedGeneration === this.breakpoints.generation && this.armedUntil === stretch.until) return;
+    this.armedGeneration = this.breakpoints.generation;
+    this.armedUntil = stretch.until;
+    this.machine.setBreakpoints([...(listening ? this.breakpoints.armed() : []), ...(stretch.until ?? [])]);
+  }
+
+  /** The budget follows the machine's speed, so that one call lasts about CALL_MS. */
+  private adapt(made: number, elapsed: number): void {
+    if (made < this.budget / 2) return;
+    const factor = elapsed <= 0.5 ? 4 : CALL_MS / elapsed;
+    this.budget = Math.round(Math.min(GREATEST_BUDGET, Math.max(LEAST_BUDGET, this.budget * Math.min(4, factor))));
+  }
+
+  private judge(reason: StopReason, stretch: Stretch, made: number, plan: Plan): Stop | undefined {
+    switch (reason.kind) {
+      case 'guest-exit':
+      case 'halted':
+      case 'not-modelled':
+      case 'internal-error':
+      case 'triple-fault':
+        return { reason: 'exception', cause: reason, exitView: false };
+      case 'breakpoint': {
+        const mine = this.atBreakpoint(reason);
+        if (mine) return mine;
+        break;
+      }
+      case 'vm-exit':
+      case 'vm-entry-failure':
+      case 'exception': {
+        const mine = this.atEvent(reason);
+        if (mine) return mine;
+        break;
+      }
+      case 'step-limit':
+      case 'vm-entry':
+        break;
+    }
+    const reached =
+      (stretch.steps !== undefined && made >= stretch.steps) ||
+      (reason.kind === 'vm-exit' && stretch.vmExit === true) ||
+      (reason.kind === 'vm-entry' && stretch.vmEntry === true) ||
+      (reason.kind === 'breakpoint' && (stretch.until ?? []).some(({ address, level }) => address === reason.address && (level ?? reason.level) === reason.level));
+    if (!reached || plan.after(reason) === 'again') return undefined;
+    return this.arrived();
+  }
+
+  /** A step that ends at a breakpoint counts as having hit it. */
+  private arrived(): Stop {
+    const cpu = this.machine.cpu(0);
+    const here: StopReason = { kind: 'breakpoint', address: cpu.rip, level: cpu.level };
+    return this.ignoreFirst ? { reason: 'step', exitView: false } : (this.atBreakpoint(here) ?? { reason: 'step', exitView: false });
+  }
+
+  private atBreakpoint(reason: StopReason & { kind: 'breakpoint' }): Stop | undefined {
+    if (this.deaf) return undefined;
+    const hit = this.breakpoints
+      .at(reason.address, reason.level)
+      .filter(({ trigger }) => trigger && this.decide(trigger.met((hits) => this.listener.namesAt(reason, hits))));
+    const first = hit[0];
+    if (!first) return undefined;
+    const words = { source: 'breakpoint', function: 'function breakpoint', instruction: 'instruction breakpoint' } as const;
+    return { reason: words[first.kind], hitBreakpointIds: hit.map(({ id }) => id), exitView: false };
+  }
+
+  private atEvent(reason: StopReason & { kind: 'vm-exit' | 'vm-entry-failure' | 'exception' }): Stop | undefined {
+    if (this.deaf) return undefined;
+    const exitView = reason.kind === 'vm-exit';
+    const filter = filterOf(reason);
+    const trigger = filter && this.filters.trigger(filter);
+    const byFilter = trigger !== undefined && this.decide(trigger.met((hits) => this.listener.namesAt(reason, hits)));
+    const byName = reason.kind !== 'vm-exit' ? [] : this.breakpoints.onExit(reason.exit.reasonNumber);
+    const hit = byName.filter((breakpoint) => breakpoint.trigger && this.decide(breakpoint.trigger.met((hits) => this.listener.namesAt(reason, hits))));
+    if (byFilter) return { reason: 'exception', cause: reason, exitView };
+    if (hit.length > 0) return { reason: 'function breakpoint', hitBreakpointIds: hit.map(({ id }) => id), cause: reason, exitView };
+    return undefined;
+  }
+
+  private decide(verdict: Verdict): boolean {
+    if (verdict.output !== undefined) this.listener.output(verdict.output);
+    return verdict.stop;
+  }
+}

@@ -1,0 +1,149 @@
+/** Plans for stepping: one instruction or one source line, into, over or out, across levels ("Stepping follows nesting"). */
+import type { Breakpoint, CpuView, StopReason } from '../emulator/api';
+import type { Debuggee } from './debuggee';
+import { FIRST_VCPU } from './debuggee';
+import type { Plan, Stretch } from './running';
+import type { LineRow } from './symbol-source';
+import { Unwinder } from './unwinding';
+
+const cpuOf = (debuggee: Debuggee): CpuView => debuggee.machine.cpu(FIRST_VCPU);
+const stackPointer = (cpu: CpuView): bigint => cpu.register('rsp') ?? 0n;
+
+/** One step of the machine: an instruction, an iteration of REP, the delivery of an event, a VM exit, a VM entry. */
+export function stepInto(): Plan {
+  return { next: () => ({ steps: 1 }), after: () => 'done' };
+}
+
+/** On after a VM exit that the machine stands at: until the guest goes on. */
+export function untilGuestGoesOn(): Plan {
+  return { next: () => ({ vmEntry: true }), after: (stop) => (stop.kind === 'vm-entry' ? 'done' : 'again') };
+}
+
+/** Out of a guest: until its next exit to its hypervisor. */
+export function untilVmExit(): Plan {
+  return { next: () => ({ vmExit: true }), after: (stop) => (stop.kind === 'vm-exit' ? 'done' : 'again') };
+}
+
+/** Until an address is reached with the stack at or above the height given (deeper calls of a recursion do not count). */
+function untilReturn(debuggee: Debuggee, address: bigint, leastStackPointer: bigint): Plan {
+  const { level } = cpuOf(debuggee);
+  const until: readonly Breakpoint[] = [{ address, level }];
+  return {
+    next: () => ({ until }),
+    after: () => (stackPointer(cpuOf(debuggee)) >= leastStackPointer ? 'done' : 'again'),
+  };
+}
+
+/** Over the instruction at RIP: a call, an interrupt or a REP is run through; a VM entry is run until the guest's next exit; a VM exit until the guest goes on. */
+export function stepOver(debuggee: Debuggee): Plan {
+  const cpu = cpuOf(debuggee);
+  const code = debuggee.currentInstruction(cpu, FIRST_VCPU);
+  const next = code ? BigInt.asUintN(64, cpu.rip + BigInt(code.length)) : 0n;
+  switch (code?.kind) {
+    case 'call':
+    case 'interrupt':
+    case 'system-call':
+      return untilReturn(debuggee, next, stackPointer(cpu));
+    case 'repeat':
+      return untilReturn(debuggee, next, 0n);
+    default:
+      return across(debuggee);
+  }
+}
+
+/** One step, and if it changed the level, on until the level is the old one again. */
+function across(debuggee: Debuggee): Plan {
+  const level = cpuOf(debuggee).level;
+  let rest: Plan | undefined;
+  return {
+    next: () => rest?.next() ?? { steps: 1 },
+    after(stop) {
+      if (rest) return rest.after(stop);
+      const now = cpuOf(debuggee).level;
+      if (now === level) return 'done';
+      rest = level === 1 ? untilVmExit() : untilGuestGoesOn();
+      return 'again';
+    },
+  };
+}
+
+/**
+ * Out of the function: to the return address if the unwinder knows it, else step by step over everything until a return instruction has been
+ * executed. Inside a guest: until its next VM exit.
+ */
+export function stepOut(debuggee: Debuggee): Plan {
+  const cpu = cpuOf(debuggee);
+  if (cpu.level === 2) return untilVmExit();
+  const unwinder = new Unwinder(debuggee.machine, debuggee.symbols, debuggee.disassembler);
+  const start = { vcpu: FIRST_VCPU, level: cpu.level, codeBits: cpu.codeBits, rip: cpu.rip, rsp: stackPointer(cpu), rbp: cpu.register('rbp') };
+  const caller = cpu.exitJustCommitted ? undefined : unwinder.callers(start, 1)[0];
+  if (caller) return untilReturn(debuggee, caller.returnAddress, caller.slot + 1n);
+  return untilReturnInstruction(debuggee);
+}
+
+function untilReturnInstruction(debuggee: Debuggee): Plan {
+  let inner: Plan | undefined;
+  let returning = false;
+  return {
+    next() {
+      if (!inner) {
+        const cpu = cpuOf(debuggee);
+        returning = debuggee.currentInstruction(cpu, FIRST_VCPU)?.kind === 'return';
+        inner = returning ? stepInto() : stepOver(debuggee);
+      }
+      return inner.next();
+    },
+    after(stop) {
+      if (inner?.after(stop) === 'again') return 'again';
+      inner = undefined;
+      return returning ? 'done' : 'again';
+    },
+  };
+}
+
+/** By source line; the caller has made sure that RIP has one. */
+export function stepLine(debuggee: Debuggee, row: LineRow, into: boolean): Plan {
+  const start = cpuOf(debuggee);
+  const level = start.level;
+  let current = row;
+  let inner: Plan | undefined;
+  let called = false;
+  const arm = (): Stretch => {
+    if (!inner) {
+      const cpu = cpuOf(debuggee);
+      called = debuggee.currentInstruction(cpu, FIRST_VCPU)?.kind === 'call';
+      inner = into ? stepInto() : stepOver(debuggee);
+    }
+    return inner.next();
+  };
+  return {
+    next: arm,
+    after(stop: StopReason) {
+      if (inner?.after(stop) === 'again') return 'again';
+      inner = undefined;
+      const cpu = cpuOf(debuggee);
+      // Into a guest, out to a hypervisor: the step is over wherever that is.
+      if (cpu.level !== level) return 'done';
+      const here = debuggee.symbols.rowAt(cpu.level, cpu.rip);
+      if (!here) {
+        if (!into || !called) return 'done';
+        // Called something without source lines: come back first.
+        const size = cpu.codeBits / 8;
+        const bytes = debuggee.machine.readMemory(FIRST_VCPU, cpu.level, 'gva', stackPointer(cpu), size);
+        if (bytes.length < size) return 'done';
+        const address = bytes.reduceRight((value, byte) => (value << 8n) | BigInt(byte), 0n);
+        inner = untilReturn(debuggee, address, stackPointer(cpu) + 1n);
+        called = false;
+        return 'again';
+      }
+      const sameLine = here.file === current.file && here.line === current.line;
+      if (sameLine && !(called && into && cpu.rip === here.start)) return 'again';
+      // In the middle of a line (after a return): on to the beginning of the next one.
+      if (cpu.rip !== here.start || !here.isStatement) {
+        current = here;
+        return 'again';
+      }
+      return 'done';
+    },
+  };
+}

@@ -1,0 +1,120 @@
+/** Why the machine stands: the protocol's stop reasons, and every stop told in words. */
+import type { ExceptionRecord, StopReason, VmEntryFailureRecord, VmExitRecord } from '../emulator/api';
+import { exceptionName, exceptionWords, exitReasonSentence, vmInstructionErrorSentence } from './manual-tables';
+import { hex } from './memory-reference';
+import { symbolText, type SymbolSource } from './symbol-source';
+
+export interface Stop {
+  readonly reason: 'entry' | 'step' | 'pause' | 'breakpoint' | 'function breakpoint' | 'instruction breakpoint' | 'exception';
+  readonly hitBreakpointIds?: readonly number[];
+  /** What the machine said, when an event of the processor or the end of the machine stopped it. */
+  readonly cause?: StopReason;
+  /** Stopped on the exit itself: the guest's frame, marked as exited, is on top. */
+  readonly exitView: boolean;
+}
+
+export interface StopInWords {
+  /** Short: the title of the stop. */
+  readonly title: string;
+  /** One sentence or several: what happened and why. */
+  readonly text: string;
+  /** Identifier for exceptionInfo: EPT_VIOLATION, #PF, TRIPLE_FAULT … */
+  readonly id: string;
+}
+
+/** Undefined for stops that need no explanation. */
+export function stopInWords(stop: StopReason | undefined, symbols: SymbolSource): StopInWords | undefined {
+  switch (stop?.kind) {
+    case 'vm-exit':
+      return exitInWords(stop.exit, symbols);
+    case 'vm-entry-failure':
+      return entryFailureInWords(stop.failure, symbols);
+    case 'exception':
+      return {
+        id: exceptionName(stop.exception.vector),
+        title: `Exception ${exceptionName(stop.exception.vector)}`,
+        text: `${exceptionInWords(stop.exception, symbols)} It has not been delivered yet.`,
+      };
+    case 'triple-fault':
+      return tripleFaultInWords(stop.chain, symbols);
+    case 'halted':
+      return {
+        id: 'HALTED',
+        title: 'Halted for ever',
+        text: `L${stop.level} executed HLT with interrupts off: nothing can wake this virtual CPU.`,
+      };
+    case 'guest-exit':
+      return { id: 'GUEST_EXIT', title: 'The guest ended', text: guestExitInWords(stop.value) };
+    case 'not-modelled':
+      return { id: 'NOT_MODELLED', title: 'Not modelled', text: `The guest used something that the emulator does not model yet: ${stop.sentence}` };
+    case 'internal-error':
+      return {
+        id: 'INTERNAL_ERROR',
+        title: 'Mistake of the emulator',
+        text: `The emulator made a mistake and stopped; the machine is kept for inspection. Please report this with the image: ${stop.sentence}`,
+      };
+    default:
+      return undefined;
+  }
+}
+
+/** QEMU's rule for isa-debug-exit, which the command line follows too. */
+export function exitStatus(value: number): number {
+  return ((value << 1) | 1) & 0xff;
+}
+
+export function guestExitInWords(value: number): string {
+  return `The guest wrote ${hex(value)} to port 0xf4: exit status ${exitStatus(value)}.`;
+}
+
+function exitInWords(exit: VmExitRecord, symbols: SymbolSource): StopInWords {
+  const facts = [
+    `L2 at ${symbolText(symbols, 2, exit.rip)} (RIP ${hex(exit.rip)})`,
+    `exit qualification ${hex(exit.qualification)}`,
+    ...(exit.gpa === undefined ? [] : [`guest-physical address ${hex(exit.gpa)}`]),
+    ...(exit.linear === undefined ? [] : [`guest-linear address ${hex(exit.linear)}`]),
+  ];
+  const sentence = exitReasonSentence(exit.reasonNumber) ?? 'A reserved exit reason.';
+  return { id: exit.reason, title: `VM exit: ${exit.reason}`, text: `${sentence} ${facts.join(', ')}.` };
+}
+
+function entryFailureInWords(failure: VmEntryFailureRecord, symbols: SymbolSource): StopInWords {
+  const where = `${failure.instruction} at ${symbolText(symbols, 1, failure.rip)}`;
+  const how =
+    failure.kind === 'exit'
+      ? `failed with exit reason ${failure.number}${failure.qualification ? `, qualification ${hex(failure.qualification)}` : ''}: ${exitReasonSentence(failure.number) ?? ''}`
+      : failure.kind === 'VMfailValid'
+        ? `failed with VM-instruction error ${failure.number}: ${vmInstructionErrorSentence(failure.number) ?? 'a reserved number.'}`
+        : 'failed without a current VMCS (VMfailInvalid).';
+  const { check } = failure;
+  const values = check?.fields.map(({ name, value }) => `${name} = ${hex(value)}`).join(', ');
+  const why = check ? ` The check that failed is ${check.name}: ${check.sentence}${values ? ` Here ${values}.` : ''} (SDM, "${check.section}")` : '';
+  return { id: check?.name ?? failure.kind, title: 'VM entry refused', text: `${where} ${how}${why}` };
+}
+
+function exceptionInWords(exception: ExceptionRecord, symbols: SymbolSource): string {
+  const { vector, level, rip, errorCode, cr2 } = exception;
+  const words = exceptionWords(vector);
+  const name = `${exceptionName(vector)}${words ? ` (${words})` : ''}`;
+  const code = errorCode === undefined ? '' : `, error code ${hex(errorCode)}${vector === 14 ? ` (${pageFaultInWords(errorCode)})` : ''}`;
+  const address = cr2 === undefined ? '' : `, linear address ${hex(cr2)}`;
+  return `${name} in L${level} at ${symbolText(symbols, level, rip)}${code}${address}.`;
+}
+
+/** SDM volume 3, "Page-Fault Exceptions": bits 0 to 5 of the error code. */
+function pageFaultInWords(errorCode: number): string {
+  const access = errorCode & 0x10 ? 'instruction fetch' : errorCode & 2 ? 'write' : 'read';
+  const who = errorCode & 4 ? 'user mode' : 'supervisor mode';
+  const why = errorCode & 8 ? 'a reserved bit is set' : errorCode & 0x20 ? 'protection key' : errorCode & 1 ? 'not permitted' : 'not present';
+  return `${access} in ${who}, ${why}`;
+}
+
+function tripleFaultInWords(chain: readonly ExceptionRecord[], symbols: SymbolSource): StopInWords {
+  const links = chain.map((exception, index) => `${index + 1}. ${exceptionInWords(exception, symbols)}`);
+  const how = links.length === 0 ? '' : ` How it came about: ${links.join(' ')}`;
+  return {
+    id: 'TRIPLE_FAULT',
+    title: 'Triple fault',
+    text: `The processor met an exception while it tried to call the double-fault handler, and shut down.${how}`,
+  };
+}

@@ -1,0 +1,225 @@
+/**
+ * The types of the emulator's door (see index.ts): configuration, stops, trace records, views. Types only.
+ */
+export interface MachineConfig {
+  readonly image: Uint8Array;
+  readonly imageName: string;
+  readonly format?: 'auto' | 'multiboot' | 'elf' | 'flat';
+  /** flat images: load address and entry mode. */
+  readonly flat?: { readonly address: number; readonly mode: 32 | 64 };
+  readonly cmdline?: string;
+  readonly modules?: readonly { readonly name: string; readonly bytes: Uint8Array; readonly cmdline: string }[];
+  /** Guest RAM in bytes. Default 128 MiB. */
+  readonly memoryBytes?: number;
+  readonly cpuModel?: string;
+}
+
+export type AddressSpace = 'gva' | 'gpa' | 'hpa';
+/** Levels: 1 the program under test, 2 its guest. */
+export type Level = 1 | 2;
+
+export type StopReason =
+  | { readonly kind: 'step-limit' }
+  | { readonly kind: 'breakpoint'; readonly address: bigint; readonly level: Level }
+  | { readonly kind: 'vm-exit'; readonly exit: VmExitRecord }
+  | { readonly kind: 'vm-entry'; readonly entry: VmEntryRecord }
+  | { readonly kind: 'vm-entry-failure'; readonly failure: VmEntryFailureRecord }
+  | { readonly kind: 'exception'; readonly exception: ExceptionRecord }
+  | { readonly kind: 'triple-fault'; readonly chain: readonly ExceptionRecord[] }
+  | { readonly kind: 'halted'; /** HLT with interrupts off: for ever. */ readonly level: Level }
+  | { readonly kind: 'guest-exit'; readonly value: number }
+  | { readonly kind: 'not-modelled'; readonly sentence: string }
+  | { readonly kind: 'internal-error'; readonly sentence: string };
+
+export interface VmExitRecord {
+  readonly event: 'exit';
+  readonly n: number;
+  readonly vcpu: number;
+  readonly level: 2;
+  /** SDM name in upper snake case, such as EPT_VIOLATION. */
+  readonly reason: string;
+  readonly reasonNumber: number;
+  readonly qualification: bigint;
+  /** Guest RIP at the exit. */
+  readonly rip: bigint;
+  readonly gpa?: bigint;
+  readonly linear?: bigint;
+  readonly instructionLength: number;
+  readonly interruptionInfo: number;
+  readonly interruptionError: number;
+  readonly vmcs: number;
+}
+export interface VmEntryRecord {
+  readonly event: 'entry';
+  readonly n: number;
+  readonly vcpu: number;
+  readonly level: 2;
+  readonly instruction: 'VMLAUNCH' | 'VMRESUME';
+  /** RIP of the VMLAUNCH / VMRESUME in the hypervisor. */
+  readonly from: bigint;
+  /** Guest RIP entered. */
+  readonly rip: bigint;
+  readonly vmcs: number;
+}
+export interface VmEntryFailureRecord {
+  readonly event: 'entry-failure';
+  readonly n: number;
+  readonly vcpu: number;
+  readonly level: 1;
+  readonly instruction: string;
+  readonly rip: bigint;
+  readonly kind: 'VMfailInvalid' | 'VMfailValid' | 'exit';
+  /** VM-instruction error number, or the basic exit reason (33, 34). */
+  readonly number: number;
+  readonly qualification?: bigint;
+  /** The check that refused it, when it was one of the check rows. */
+  readonly check?: { readonly name: string; readonly section: string; readonly sentence: string; readonly fields: readonly { readonly name: string; readonly value: bigint }[] };
+  readonly vmcs: number;
+}
+export interface ExceptionRecord {
+  readonly event: 'exception';
+  readonly n: number;
+  readonly vcpu: number;
+  readonly level: Level;
+  readonly vector: number;
+  readonly errorCode?: number;
+  readonly rip: bigint;
+  readonly cr2?: bigint;
+}
+export type TraceRecord = VmExitRecord | VmEntryRecord | VmEntryFailureRecord | ExceptionRecord;
+
+/** Which events end a slice. Not machine state; never changes what the guest sees. */
+export interface BreakOn {
+  vmExit: boolean;
+  vmEntry: boolean;
+  vmEntryFailure: boolean;
+  exception: boolean;
+}
+
+export interface Breakpoint {
+  /** Linear address; `level` restricts it. */
+  readonly address: bigint;
+  readonly level?: Level;
+}
+
+export interface SliceOptions {
+  /** Ends with step-limit after exactly this many steps at the most. */
+  readonly maxSteps: number;
+  /** A breakpoint at the very first instruction does not stop (resuming from it). */
+  readonly ignoreFirstBreakpoint?: boolean;
+}
+
+export interface Machine {
+  /** Position: steps made since power-on. */
+  readonly steps: number;
+  readonly instructions: number;
+  readonly vcpuCount: number;
+  readonly breakOn: BreakOn;
+  setBreakpoints(list: readonly Breakpoint[]): void;
+  /** Runs synchronously until something stops it. */
+  runSlice(options: SliceOptions): StopReason;
+  /** Once the machine has ended (guest-exit, halted, triple-fault, not-modelled) further slices give the same answer. */
+  readonly ended: StopReason | undefined;
+
+  /** Bytes the guest sent to COM1 since the last call. */
+  takeSerialOutput(): Uint8Array;
+  takeDebugConsoleOutput(): Uint8Array;
+  sendSerialInput(bytes: Uint8Array): void;
+
+  /** Trace records since the last call (bounded ring: `dropped` counts what was lost). */
+  takeTrace(): { readonly records: readonly TraceRecord[]; readonly dropped: number };
+  /** Most recent VM exits, oldest first (for views). */
+  readonly recentExits: readonly VmExitRecord[];
+  readonly exitCounts: ReadonlyMap<string, number>;
+
+  save(): MachineSnapshot;
+  restore(snapshot: MachineSnapshot): void;
+  /** Hash of the whole guest-visible state (hex). */
+  hash(): string;
+
+  cpu(vcpu: number): CpuView;
+  readonly inspect: Inspector;
+  /** Resolves an address without changing the machine. */
+  resolve(vcpu: number, level: Level, space: AddressSpace, address: bigint): Resolution;
+  /** Reads memory of a space; unmapped bytes end the answer. Never changes the machine. */
+  readMemory(vcpu: number, level: Level, space: AddressSpace, address: bigint, length: number): Uint8Array;
+  /** The user's write: through physWrite, returns bytes written. */
+  writeMemory(vcpu: number, level: Level, space: AddressSpace, address: bigint, bytes: Uint8Array): number;
+}
+
+/** Opaque, plain, structured-clonable, versioned. */
+export interface MachineSnapshot {
+  readonly version: number;
+  readonly parts: Readonly<Record<string, unknown>>;
+}
+
+/** Registers at a stop. `level` is where the CPU is; the other level's registers come from the VMCS. */
+export interface CpuView {
+  readonly level: Level;
+  readonly inVmx: boolean;
+  readonly rip: bigint;
+  readonly codeBits: 16 | 32 | 64;
+  readonly cpl: number;
+  readonly halted: boolean;
+  /** lower-case name: rax … r15, rip, rflags, cs … tr (selector), cr0 …, efer …: see inspect/registers. */
+  register(name: string): bigint | undefined;
+  /** Sets a register by name; throws UserError when it cannot be set. */
+  setRegister(name: string, value: bigint): void;
+  registerNames(): readonly string[];
+  /** L2 state as the current VMCS has it (after an exit), or L1's host state while L2 runs. Undefined when there is no VMCS. */
+  other(): { readonly level: Level; readonly rip: bigint; readonly rsp: bigint; readonly codeBits: 16 | 32 | 64; readonly cr3: bigint; readonly launched: boolean } | undefined;
+  /** The last VM entry made (to show the frame that led into L2), undefined before the first. */
+  readonly lastEntry: VmEntryRecord | undefined;
+  /** The exit that is committed and of which the hypervisor has not run an instruction yet. */
+  readonly exitJustCommitted: VmExitRecord | undefined;
+}
+
+export interface InspectNode {
+  /** Path to ask for the children of, stable over stops: 'vmcs/guest/GUEST_CR3'. */
+  readonly id: string;
+  readonly label: string;
+  /** Raw value as 0x… where there is one. */
+  readonly value?: string;
+  /** Decoded in words. */
+  readonly description?: string;
+  /** Longer explanation with the manual's section (hover). */
+  readonly tooltip?: string;
+  readonly memory?: { readonly space: AddressSpace; readonly level: Level; readonly address: bigint };
+  readonly expandable: boolean;
+}
+export interface Inspector {
+  /** Top-level: 'vmcs', 'idt', 'page-tables', 'exits', 'registers'. Children of a node by its id. Never changes the machine. */
+  children(vcpu: number, id: string): readonly InspectNode[];
+}
+
+export interface ResolutionStep {
+  /** 'guest PML4' …, 'EPT PML4' …  */
+  readonly table: string;
+  readonly stage: 'guest' | 'ept';
+  readonly level: number;
+  readonly index: number;
+  /** Where the entry lies: guest-physical for guest tables, host-physical in `entryHpa`. */
+  readonly entryAddress: bigint;
+  readonly entryHpa?: bigint;
+  readonly entry: bigint;
+  readonly present: boolean;
+  readonly largePage: boolean;
+  readonly permissions: string; // 'rwxu' style
+  /** Why the walk stops here, in words; undefined when it goes on. */
+  readonly stops?: string;
+}
+export interface Resolution {
+  readonly input: { readonly space: AddressSpace; readonly level: Level; readonly address: bigint };
+  readonly gva?: bigint;
+  /** Guest-physical address in the level's own space. */
+  readonly gpa?: bigint;
+  readonly hpa?: bigint;
+  readonly steps: readonly ResolutionStep[];
+  /** All levels combined. */
+  readonly permissions?: string;
+  readonly memoryType?: string;
+  readonly pageBytes?: number;
+  readonly failure?: string;
+  /** One line: 'GVA 0x… → GPA 0x… → HPA 0x… (rw-, 2 MiB page)'. */
+  readonly summary: string;
+}

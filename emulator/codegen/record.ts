@@ -1,0 +1,42 @@
+/** The packed form of a decoded instruction that generated code reads, and the codes with which generated code returns. */
+
+/** Byte offsets inside one record. Register operands are byte offsets from the vCPU base (AH is RAX + 1). */
+export const Rec = {
+  bytes: 40,
+  handler: 0, // u16
+  alternative: 2, // u16, the real handler of a record that a breakpoint has replaced
+  operand: 4, // 3 × u16
+  base: 10, // u16, offset of an i64 slot
+  index: 12, // u16
+  scale: 14, // u8, log2
+  offset: 16, // u16, page offset of the instruction
+  nextOffset: 18, // u16, page offset of the next one
+  instruction: 20, // i32, number of the decoded instruction (call-outs, faults)
+  immediate: 24, // i64
+  displacement: 32, // i64
+} as const;
+
+/** Handlers that are no instruction. */
+export const Handler = {
+  goto: 0,
+  link: 1,
+  breakpoint: 2,
+  system: 3,
+  cross: 4,
+  address64: 5,
+  address32: 6,
+  address32Segment: 7,
+  first: 8,
+} as const;
+
+/** Why generated code came back. */
+export const Exit = {
+  budget: 1, // the steps are made
+  decode: 2, // no record at State.rip, which lies in the current fetch page
+  fetch: 3, // State.rip lies in another page, of which the TLB has no fetch entry
+  pending: 4, // exception or VM exit pending (State.pending*), the instruction did not happen
+  system: 5, // call-out for the record's instruction
+  cross: 6, // the instruction crosses its page
+  breakpoint: 7,
+  notFlat: 8, // an operand lies in a 32-bit segment with a limit
+} as const;

@@ -1,0 +1,271 @@
+/**
+ * Decoded code: for each host-physical page and mode a table from page offset to packed record, built on demand and taken back line by line
+ * when the page is written. Derived state: it can be thrown away at any time without the guest noticing.
+ */
+import { Handler, Rec } from '../codegen/record';
+import type { InterpreterModule } from '../codegen/interpreter';
+import { type Decoded, type OpcodeTable, decode } from '../isa/decode';
+import { BASE_RIP, type Instruction } from '../isa/instruction';
+import { handlerOf } from '../isa/shapes';
+import type { Row } from '../isa/row';
+import { ARENA_BYTES, ARENA_FIRST, Mode, RAM_FIRST, SEGMENT_STRIDE, Seg, SegmentState, State, TlbEntry } from '../spec/vcpu-state';
+import type { Mmu } from '../mmu/mmu';
+import type { PhysicalMemory } from '../memory/physical-memory';
+import type { Cpu } from './cpu';
+
+const TABLE_BYTES = 4097 * 4 + 4; // one more: a link record at the page's end has offset 4096
+const LINES = 64;
+/** Straight runs are decoded at most this far at once. */
+const RUN = 64;
+
+interface CodePage {
+  readonly hpa: number;
+  readonly mode: number;
+  readonly table: number;
+  /** Which 64-byte lines hold bytes of decoded instructions. */
+  readonly lines: Uint8Array;
+}
+
+export class CodeCache {
+  readonly startRecord: number;
+  private top: number;
+  private pages = new Map<string, CodePage>();
+  private byPage = new Map<number, CodePage[]>();
+  private instructions: Instruction[] = [];
+  /** Low 12 bits of breakpoint addresses. */
+  private breakpointOffsets = new Set<number>();
+  private readonly handlers = new Map<Row, Map<string, number>>();
+
+  constructor(
+    private readonly memory: PhysicalMemory,
+    private readonly mmu: Mmu,
+    private readonly table: OpcodeTable,
+    private readonly interpreter: InterpreterModule,
+    private readonly features: ReadonlySet<string>,
+    private readonly cpus: () => readonly Cpu[],
+  ) {
+    this.startRecord = ARENA_FIRST;
+    this.top = ARENA_FIRST;
+    this.reset();
+    memory.codeWatcher = { written: (hpa, length) => this.written(hpa, length) };
+  }
+
+  /** Throws all decoded code away. */
+  reset(): void {
+    for (const list of this.byPage.values()) for (const p of list) this.memory.pageFlags[p.hpa / 4096] &= ~1;
+    this.pages = new Map();
+    this.byPage = new Map();
+    this.instructions = [];
+    this.memory.u8.fill(0, ARENA_FIRST, ARENA_FIRST + Rec.bytes);
+    this.top = ARENA_FIRST + 64;
+    for (const cpu of this.cpus()) {
+      cpu.set32(State.codeTable, 0);
+      for (let i = 0; i < TlbEntry.count; i++) cpu.set32(State.tlb + i * TlbEntry.stride + TlbEntry.code, 0);
+    }
+  }
+
+  instructionAt(record: number): Instruction {
+    return this.instructions[this.memory.i32[(record + Rec.instruction) >> 2]];
+  }
+
+  /** Table of records of a page in a mode; 0 when the page is not RAM. */
+  tableFor(hpaPage: number, mode: number): number {
+    return this.pageFor(hpaPage, mode)?.table ?? 0;
+  }
+
+  private pageFor(hpaPage: number, mode: number): CodePage | undefined {
+    const key = `${hpaPage}/${mode & Mode.code64}`;
+    const known = this.pages.get(key);
+    if (known !== undefined) return known;
+    if (this.memory.offsetOf(hpaPage) < 0) return undefined;
+    if (this.top + TABLE_BYTES > ARENA_FIRST + ARENA_BYTES) this.reset();
+    const page: CodePage = { hpa: hpaPage, mode: mode & Mode.code64, table: this.top, lines: new Uint8Array(LINES) };
+    this.memory.u8.fill(0, this.top, this.top + TABLE_BYTES);
+    this.top += TABLE_BYTES;
+    this.top = (this.top + 7) & ~7;
+    this.pages.set(key, page);
+    const siblings = this.byPage.get(hpaPage);
+    if (siblings) siblings.push(page);
+    else this.byPage.set(hpaPage, [page]);
+    this.mmu.markCodePage(this.cpus(), hpaPage);
+    return page;
+  }
+
+  /** Decodes the straight run at a page offset. The page's table must be asked for again afterwards. */
+  decodeRun(hpaPage: number, mode: number, offset: number): void {
+    if (this.top + (RUN + 2) * 2 * Rec.bytes + TABLE_BYTES + 64 > ARENA_FIRST + ARENA_BYTES) this.reset();
+    const page = this.pageFor(hpaPage, mode);
+    if (page === undefined) return;
+    const { u8, i32 } = this.memory;
+    const origin = RAM_FIRST + hpaPage;
+    let at = offset;
+    for (let n = 0; n < RUN; n++) {
+      if (at >= 4096 || (n > 0 && i32[(page.table >> 2) + at] !== 0)) break;
+      const decoded = decode(this.table, u8, origin + at, origin + 4096, { code64: (mode & Mode.code64) !== 0, features: this.features });
+      if (decoded === undefined) {
+        i32[(page.table >> 2) + at] = this.bare(Handler.cross, at, at);
+        this.mark(page, at, 4096 - at);
+        return;
+      }
+      i32[(page.table >> 2) + at] = this.emit(decoded, at, mode);
+      this.mark(page, at, decoded.instruction.length);
+      at += decoded.instruction.length;
+      if (endsRun(decoded)) return;
+    }
+    this.bare(Handler.link, at, at);
+  }
+
+  /** A record outside any table, for an instruction that crosses its page: executed once, followed by a link. */
+  temporaryRecord(bytes: Uint8Array, offset: number, mode: number): { record: number; decoded: Decoded } {
+    if (this.top + 8 * Rec.bytes > ARENA_FIRST + ARENA_BYTES) this.reset();
+    const decoded = decode(this.table, bytes, 0, bytes.length, { code64: (mode & Mode.code64) !== 0, features: this.features });
+    if (decoded === undefined) throw new Error('instruction longer than 15 bytes was not recognised');
+    const keep = this.top;
+    const record = this.emit(decoded, offset, mode);
+    this.bare(Handler.link, offset + decoded.instruction.length, offset + decoded.instruction.length);
+    this.top = keep; // used at once, then overwritten
+    return { record, decoded };
+  }
+
+  setBreakpointOffsets(offsets: ReadonlySet<number>): void {
+    const { i32, u16 } = this.memory;
+    this.breakpointOffsets = new Set(offsets);
+    for (const page of this.pages.values())
+      for (let offset = 0; offset < 4096; offset++) {
+        const record = i32[(page.table >> 2) + offset];
+        if (record === 0) continue;
+        const handler = u16[record >> 1];
+        const wanted = offsets.has(offset);
+        if (wanted && handler !== Handler.breakpoint) {
+          u16[(record + Rec.alternative) >> 1] = handler;
+          u16[record >> 1] = Handler.breakpoint;
+        } else if (!wanted && handler === Handler.breakpoint) u16[record >> 1] = u16[(record + Rec.alternative) >> 1];
+      }
+  }
+
+  /** Bytes of a code page have changed: instructions in the touched lines are forgotten. */
+  written(hpa: number, length: number): void {
+    const hpaPage = hpa - (hpa % 4096);
+    const first = hpa % 4096;
+    const last = first + length - 1;
+    for (const page of this.byPage.get(hpaPage) ?? []) {
+      let touched = false;
+      for (let line = first >> 6; line <= last >> 6; line++) if (page.lines[line] !== 0) touched = true;
+      if (!touched) continue;
+      const { i32, u16 } = this.memory;
+      // An instruction may begin up to 14 bytes before the first byte written.
+      for (let offset = Math.max(0, first - 14); offset <= last; offset++) {
+        const record = i32[(page.table >> 2) + offset];
+        if (record === 0) continue;
+        if (u16[(record + Rec.nextOffset) >> 1] <= first && u16[record >> 1] !== Handler.cross) continue;
+        i32[(page.table >> 2) + offset] = 0;
+        u16[record >> 1] = Handler.link;
+      }
+    }
+  }
+
+  private mark(page: CodePage, offset: number, length: number): void {
+    for (let line = offset >> 6; line <= Math.min(offset + length - 1, 4095) >> 6; line++) page.lines[line] = 1;
+  }
+
+  private bare(handler: number, offset: number, next: number): number {
+    const record = this.top;
+    this.top += Rec.bytes;
+    const { u8, u16 } = this.memory;
+    u8.fill(0, record, record + Rec.bytes);
+    u16[record >> 1] = handler;
+    u16[(record + Rec.alternative) >> 1] = handler;
+    u16[(record + Rec.offset) >> 1] = offset;
+    u16[(record + Rec.nextOffset) >> 1] = next;
+    return record;
+  }
+
+  private emit(d: Decoded, offset: number, mode: number): number {
+    const { instruction: insn, row } = d;
+    const { u8, u16, i32, view } = this.memory;
+    const code64 = (mode & Mode.code64) !== 0;
+    const next = offset + insn.length;
+    let first = 0;
+    let base = slot(insn.base);
+    let index = slot(insn.index);
+    let scale = insn.scaleLog2;
+    let displacement = insn.displacement;
+    const string = row.string !== undefined || d.parsed.mnemonic === 'XLATB';
+    if (insn.base === BASE_RIP) displacement += BigInt(next);
+    if (row.body?.name === 'POP' && d.memory && insn.base === 4) displacement += BigInt(insn.operandSize);
+    const segmented = insn.segment === Seg.fs || insn.segment === Seg.gs;
+    if (row.body !== undefined && string) {
+      base = segmented ? segmentSlot(insn.segment, SegmentState.base) : State.zero;
+      index = State.zero;
+      displacement = 0n;
+    } else if (row.body !== undefined && d.memory) {
+      const wraps = insn.addressSize === 4 && !(insn.base < 0 && insn.index < 0);
+      const withSegment = segmented && row.addressOnly !== true;
+      if (insn.addressSize === 4 && !wraps) displacement = BigInt.asUintN(32, displacement);
+      if (wraps || withSegment) {
+        const handler = code64 ? Handler.address64 : withSegment ? Handler.address32Segment : Handler.address32;
+        first = this.bare(handler, offset, next);
+        u16[(first + Rec.base) >> 1] = base;
+        u16[(first + Rec.index) >> 1] = index;
+        u8[first + Rec.scale] = scale;
+        view.setBigInt64(first + Rec.displacement, displacement, true);
+        view.setBigInt64(first + Rec.immediate, insn.addressSize === 4 ? 0xffffffffn : -1n, true);
+        u16[(first + Rec.operand) >> 1] = withSegment ? segmentSlot(insn.segment, SegmentState.base) : State.zero;
+        u16[(first + Rec.operand + 2) >> 1] = withSegment ? segmentSlot(insn.segment, SegmentState.limit) : State.zero;
+        base = State.eaTemp;
+        index = State.zero;
+        scale = 0;
+        displacement = 0n;
+      }
+    }
+    const record = this.bare(Handler.system, offset, next);
+    const number = this.instructions.length;
+    this.instructions.push(insn);
+    i32[(record + Rec.instruction) >> 2] = number;
+    if (first !== 0) i32[(first + Rec.instruction) >> 2] = number;
+    d.operands.forEach((o, i) => {
+      if (o.register >= 0) u16[(record + Rec.operand + 2 * i) >> 1] = o.register * 8 + (o.high ? 1 : 0);
+    });
+    u16[(record + Rec.base) >> 1] = base;
+    u16[(record + Rec.index) >> 1] = index;
+    u8[record + Rec.scale] = scale;
+    view.setBigInt64(record + Rec.displacement, BigInt.asIntN(64, displacement), true);
+    const relative = d.parsed.operands.some((o) => o.encoding === 'relative');
+    view.setBigInt64(record + Rec.immediate, relative ? insn.immediate + BigInt(next) : insn.immediate, true);
+    if (row.body !== undefined) u16[record >> 1] = this.handlerNumber(d, code64);
+    u16[(record + Rec.alternative) >> 1] = u16[record >> 1];
+    const start = first !== 0 ? first : record;
+    if (this.breakpointOffsets.has(offset)) {
+      u16[(start + Rec.alternative) >> 1] = u16[start >> 1];
+      u16[start >> 1] = Handler.breakpoint;
+    }
+    return start;
+  }
+
+  private handlerNumber(d: Decoded, code64: boolean): number {
+    const { addressSize, rep } = d.instruction;
+    const key = `${d.memory}${code64}${addressSize}${d.row.string ? rep : 0}`;
+    let byKey = this.handlers.get(d.row);
+    if (byKey === undefined) this.handlers.set(d.row, (byKey = new Map()));
+    let number = byKey.get(key);
+    if (number === undefined) {
+      const h = handlerOf(d.row, d.memory, { stack: code64 ? 8 : 4, address: addressSize as 8 | 4, code64, rep });
+      number = this.interpreter.handlers.get(h.key);
+      if (number === undefined) throw new Error(`no handler for ${h.key}`);
+      byKey.set(key, number);
+    }
+    return number;
+  }
+}
+
+const slot = (register: number): number => (register < 0 ? State.zero : register === BASE_RIP ? State.pageIp : State.gpr + register * 8);
+const segmentSlot = (segment: number, field: number): number => State.segment + segment * SEGMENT_STRIDE + field;
+
+/** After these the next instruction is not simply the one behind. */
+function endsRun(d: Decoded): boolean {
+  if (d.row.body === undefined) return true;
+  return (
+    ['JMP', 'JMPI', 'CALL', 'CALLI', 'RET', 'Jcc', 'LOOP', 'JRCXZ'].includes(d.row.body.name) &&
+    !['Jcc', 'LOOP', 'JRCXZ'].includes(d.row.body.name)
+  );
+}

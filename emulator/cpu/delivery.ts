@@ -1,0 +1,209 @@
+/**
+ * Delivery of exceptions and interrupts through the IDT (SDM volume 3, "Interrupt and Exception Handling" and "Interrupt and Exception
+ * Handling in 64-bit Mode"). Not modelled: real-address mode, virtual-8086 mode, task gates, 16-bit gates and 16-bit TSS stack switches.
+ */
+import { Access } from '../mmu/mmu';
+import { Ar, baseOf, dplOf, gateOf, idtError, isCode, isConformingCode, isWritableData, limitOf, selectorError, SystemType, Tss } from '../spec/descriptors'; // prettier-ignore
+import type { Gate } from '../spec/descriptors';
+import { Activity, DR7_GD, EventType, FAULT_CLASS_VECTORS, Interruptibility, Vector } from '../spec/registers';
+import { Flag, Seg, State } from '../spec/vcpu-state';
+import type { Cpu } from './cpu';
+import { isCanonical } from './operands';
+import { Outcome } from './outcome';
+import type { CpuPorts } from './ports';
+import type { Descriptor } from './segmentation';
+import { commitCodeSegment, fetchDescriptor, IMPLICIT_READ, isNull, isValidTarget, markAccessed, reservedLongAndBig, setFromDescriptor, setNull, tableLinear } from './segmentation'; // prettier-ignore
+import type { Slot, Stack } from './stack';
+import { commitStack, currentStack, pushFrame, segmentStack, wideStack } from './stack';
+
+/** An event to be delivered. */
+export interface DeliveredEvent {
+  readonly vector: number;
+  readonly type: EventType;
+  /** Pushed when present. */
+  readonly errorCode?: number;
+  /** Instruction length, for software events: the pushed RIP is that of the next instruction. */
+  readonly length?: number;
+  /** #DB only: it is a fault (general detect), so that the pushed RFLAGS image has RF set. */
+  readonly debugFault?: boolean;
+}
+
+const isSoftware = (type: EventType): boolean => type >= EventType.softwareInterrupt;
+
+/** State.vectoringInfo in the manual's interruption-information format, so that a VM exit during delivery can report it. */
+function noteVectoring(cpu: Cpu, event: DeliveredEvent): void {
+  const hasError = event.errorCode !== undefined;
+  cpu.set32(State.vectoringInfo, event.vector | (event.type << 8) | (hasError ? 1 << 11 : 0) | (1 << 31));
+  cpu.set32(State.vectoringError, event.errorCode ?? 0);
+  cpu.set32(State.vectoringLength, isSoftware(event.type) ? (event.length ?? 0) : 0);
+}
+export function clearVectoring(cpu: Cpu): void {
+  cpu.set32(State.vectoringInfo, 0);
+  cpu.set32(State.vectoringError, 0);
+  cpu.set32(State.vectoringLength, 0);
+}
+
+/**
+ * Delivers one event. Outcome.jumped: RIP is the handler's first instruction. Outcome.pending: a fault or VM exit of the delivery is pending
+ * and `State.vectoringInfo` still names the event (see cpu/faults). Outcome.stopped: not modelled.
+ */
+export function deliverEvent(cpu: Cpu, ports: CpuPorts, event: DeliveredEvent): Outcome {
+  noteVectoring(cpu, event);
+  const outcome = cpu.longMode ? deliver64(cpu, event) : deliver32(cpu, event);
+  if (outcome === Outcome.stopped) clearVectoring(cpu);
+  if (outcome !== Outcome.jumped) return outcome;
+  clearVectoring(cpu);
+  cpu.set32(State.activity, Activity.active);
+  const blocking = cpu.get32(State.interruptibility) & ~(Interruptibility.blockingBySti | Interruptibility.blockingByMovSs);
+  cpu.set32(State.interruptibility, event.type === EventType.nmi ? blocking | Interruptibility.blockingByNmi : blocking);
+  // The debug handler can use the debug registers ("Debug Control Register (DR7)", GD).
+  if (event.vector === Vector.DB && event.type === EventType.hardwareException)
+    cpu.set64(State.dr + 56, cpu.get64(State.dr + 56) & ~DR7_GD);
+  cpu.modeChanged();
+  ports.clock.charge(cpu, 'delivery');
+  if (event.type === EventType.externalInterrupt || event.type === EventType.nmi || event.type === EventType.softwareInterrupt)
+    ports.observer.interruptDelivered(cpu, event.vector, event.type);
+  return Outcome.jumped;
+}
+
+/** RFLAGS image: RF is set for fault-class exceptions ("Instruction-Breakpoint Exception Condition"). */
+function flagsImage(cpu: Cpu, event: DeliveredEvent): bigint {
+  const fault = event.type === EventType.hardwareException && (FAULT_CLASS_VECTORS.includes(event.vector) || event.debugFault === true);
+  return BigInt((cpu.flags | (fault ? Flag.RF : 0)) >>> 0);
+}
+
+function clearFlags(cpu: Cpu, gate: Gate): void {
+  const cleared = Flag.TF | Flag.NT | Flag.RF | Flag.VM | (gate.type === SystemType.interruptGate ? Flag.IF : 0);
+  cpu.flags = cpu.flags & ~cleared;
+}
+
+/** EXT: 0 only for INT n, INT3 and INTO ("Error Code"). */
+const extOf = (event: DeliveredEvent): number =>
+  event.type === EventType.softwareInterrupt || event.type === EventType.softwareException ? 0 : 1;
+
+/** Reads the gate and makes the checks that both modes share. A number is the outcome of a refusal. */
+function fetchGate(cpu: Cpu, event: DeliveredEvent, bytes: 8 | 16): Gate | Outcome {
+  const ext = extOf(event);
+  const code = idtError(event.vector, ext);
+  if (event.vector * bytes + bytes - 1 > cpu.get32(State.idtrLimit)) return cpu.raise(Vector.GP, code);
+  const linear = tableLinear(cpu, cpu.get64(State.idtrBase) + BigInt(event.vector * bytes));
+  const first = cpu.loadLinear(linear, 8, IMPLICIT_READ);
+  if (first === undefined) return Outcome.pending;
+  let upper = 0;
+  if (bytes === 16) {
+    const second = cpu.loadLinear(tableLinear(cpu, linear + 8n), 8, IMPLICIT_READ);
+    if (second === undefined) return Outcome.pending;
+    upper = Number(second & 0xffff_ffffn);
+  }
+  const gate = gateOf({ low: Number(first & 0xffff_ffffn), high: Number(first >> 32n) }, upper);
+  const isGate32 = gate.type === SystemType.interruptGate || gate.type === SystemType.trapGate;
+  const isLegacyGate = bytes === 8 && gate.type >= SystemType.taskGate && gate.type <= SystemType.trapGate16;
+  if (!gate.system || !(isGate32 || isLegacyGate)) return cpu.raise(Vector.GP, code);
+  const checksDpl = event.type === EventType.softwareInterrupt || event.type === EventType.softwareException;
+  if (checksDpl && gate.dpl < cpu.cpl) return cpu.raise(Vector.GP, code);
+  if (!gate.present) return cpu.raise(Vector.NP, code);
+  if (gate.type === SystemType.taskGate) return cpu.notModelled(`a task gate in the IDT (vector ${event.vector}): task switches`);
+  if (!isGate32) return cpu.notModelled(`a 16-bit gate in the IDT (vector ${event.vector})`);
+  return gate;
+}
+
+/** Reads the gate's code segment with its checks. A number is the outcome of a refusal. */
+function fetchHandlerSegment(cpu: Cpu, gate: Gate, ext: number): Descriptor | Outcome {
+  if (isNull(gate.selector)) return cpu.raise(Vector.GP, ext);
+  const d = fetchDescriptor(cpu, gate.selector, Vector.GP, ext);
+  if (!d) return Outcome.pending;
+  const code = selectorError(gate.selector, ext);
+  if (!isCode(d.access) || dplOf(d.access) > cpu.cpl) return cpu.raise(Vector.GP, code);
+  if (cpu.longMode && (!(d.access & Ar.long) || reservedLongAndBig(cpu, d.access))) return cpu.raise(Vector.GP, code);
+  if (!(d.access & Ar.present)) return cpu.raise(Vector.NP, code);
+  if (!isValidTarget(cpu, d, gate.offset)) return cpu.raise(Vector.GP, ext);
+  return d;
+}
+
+/** Pushes of a frame that the CPU makes for another privilege level are supervisor accesses although CPL is still the old one. */
+const privilegeOf = (cpl: number): number => (cpl < 3 ? Access.implicit : 0);
+
+function frameSlots(cpu: Cpu, event: DeliveredEvent, size: 4 | 8, withStack: boolean): Slot[] {
+  const returnIp = isSoftware(event.type) ? cpu.rip + BigInt(event.length ?? 0) : cpu.rip;
+  const values: bigint[] = withStack ? [BigInt(cpu.segmentSelector(Seg.ss)), cpu.gpr(4)] : [];
+  values.push(flagsImage(cpu, event), BigInt(cpu.segmentSelector(Seg.cs)), returnIp);
+  if (event.errorCode !== undefined) values.push(BigInt(event.errorCode >>> 0));
+  return values.map((value) => ({ size, value }));
+}
+
+function deliver64(cpu: Cpu, event: DeliveredEvent): Outcome {
+  const ext = extOf(event);
+  const gate = fetchGate(cpu, event, 16);
+  if (typeof gate === 'number') return gate;
+  const cs = fetchHandlerSegment(cpu, gate, ext);
+  if (typeof cs === 'number') return cs;
+  const cpl = isConformingCode(cs.access) ? cpu.cpl : dplOf(cs.access);
+  const inner = cpl < cpu.cpl;
+  let rsp = cpu.gpr(4);
+  if (inner || gate.ist !== 0) {
+    const offset = gate.ist !== 0 ? Tss.ist(gate.ist) : Tss.rsp(cpl);
+    const found = readTss(cpu, offset, 8, ext);
+    if (found === undefined) return Outcome.pending;
+    rsp = found;
+    if (!isCanonical(cpu, rsp)) return cpu.raise(Vector.SS, ext);
+  }
+  const stack: Stack = wideStack(rsp & ~0xfn, privilegeOf(cpl), ext);
+  if (!markAccessed(cpu, cs)) return Outcome.pending;
+  if (!pushFrame(cpu, stack, frameSlots(cpu, event, 8, true))) return Outcome.pending;
+  if (inner) setNull(cpu, Seg.ss, cpl, cpl);
+  commitCodeSegment(cpu, gate.selector, cs, cpl, gate.offset);
+  commitStack(cpu, stack);
+  clearFlags(cpu, gate);
+  return Outcome.jumped;
+}
+
+/** Reads a stack pointer of the TSS. Undefined: #TS(TR selector) or a fault of the read is pending. */
+function readTss(cpu: Cpu, offset: number, size: 2 | 4 | 8, ext: number): bigint | undefined {
+  if (offset + size - 1 > cpu.segmentLimit(Seg.tr)) {
+    cpu.raise(Vector.TS, selectorError(cpu.segmentSelector(Seg.tr), ext));
+    return undefined;
+  }
+  return cpu.loadLinear(tableLinear(cpu, cpu.segmentBase(Seg.tr) + BigInt(offset)), size, IMPLICIT_READ);
+}
+
+/** The stack of an inner level from a 32-bit TSS ("Stack Switching"), with its SS descriptor. A number is the outcome of a refusal. */
+function innerStack32(cpu: Cpu, cpl: number, ext: number): { stack: Stack; selector: number; descriptor: Descriptor } | Outcome {
+  const type = cpu.segmentAccess(Seg.tr) & Ar.type;
+  if (type === SystemType.tss16Busy || type === SystemType.tss16Available) return cpu.notModelled('a stack switch through a 16-bit TSS');
+  if (Tss.ss(cpl) + 1 > cpu.segmentLimit(Seg.tr)) return cpu.raise(Vector.TS, selectorError(cpu.segmentSelector(Seg.tr), ext));
+  const esp = readTss(cpu, Tss.esp(cpl), 4, ext);
+  if (esp === undefined) return Outcome.pending;
+  const ss = readTss(cpu, Tss.ss(cpl), 2, ext);
+  if (ss === undefined) return Outcome.pending;
+  const selector = Number(ss);
+  if (isNull(selector)) return cpu.raise(Vector.TS, ext);
+  const descriptor = fetchDescriptor(cpu, selector, Vector.TS, ext);
+  if (!descriptor) return Outcome.pending;
+  const { access } = descriptor;
+  const code = selectorError(selector, ext);
+  if ((selector & 3) !== cpl || dplOf(access) !== cpl || !isWritableData(access)) return cpu.raise(Vector.TS, code);
+  if (!(access & Ar.present)) return cpu.raise(Vector.SS, code);
+  if (!markAccessed(cpu, descriptor)) return Outcome.pending;
+  const stack = segmentStack(esp, BigInt(baseOf(descriptor.raw)), limitOf(descriptor.raw), access, privilegeOf(cpl), code);
+  return { stack, selector, descriptor };
+}
+
+function deliver32(cpu: Cpu, event: DeliveredEvent): Outcome {
+  const ext = extOf(event);
+  if (cpu.flag(Flag.VM)) return cpu.notModelled('an event in virtual-8086 mode');
+  const gate = fetchGate(cpu, event, 8);
+  if (typeof gate === 'number') return gate;
+  const cs = fetchHandlerSegment(cpu, gate, ext);
+  if (typeof cs === 'number') return cs;
+  const cpl = isConformingCode(cs.access) ? cpu.cpl : dplOf(cs.access);
+  const inner = cpl < cpu.cpl ? innerStack32(cpu, cpl, ext) : undefined;
+  if (typeof inner === 'number') return inner;
+  const stack = inner ? inner.stack : currentStack(cpu, ext);
+  if (!markAccessed(cpu, cs)) return Outcome.pending;
+  if (!pushFrame(cpu, stack, frameSlots(cpu, event, 4, inner !== undefined))) return Outcome.pending;
+  if (inner) setFromDescriptor(cpu, Seg.ss, inner.selector, inner.descriptor);
+  commitCodeSegment(cpu, gate.selector, cs, cpl, gate.offset);
+  commitStack(cpu, stack);
+  clearFlags(cpu, gate);
+  return Outcome.jumped;
+}

@@ -1,0 +1,152 @@
+/**
+ * Reading and writing model-specific registers by the table of spec/msr (SDM volume 2, "RDMSR", "WRMSR"; volume 4), for the instructions
+ * and for the MSR areas of VM entries and exits.
+ */
+import { Cr0, Efer } from '../spec/registers';
+import { Msr, msrRow, msrTable } from '../spec/msr';
+import type { MsrRow } from '../spec/msr';
+import { Seg, State } from '../spec/vcpu-state';
+import type { Cpu } from './cpu';
+import { generalProtection, invalidOpcode, type SystemHandler } from './handler';
+import { isCanonical } from './operands';
+import { Outcome } from './outcome';
+import type { CpuPorts } from './ports';
+
+const RAX = 0;
+const RCX = 1;
+const RDX = 2;
+const QUAD = 64;
+const LOCK = 1n;
+const FEATURE_CONTROL_WRITABLE = 7n;
+const FAST_STRINGS = 1n;
+/** MISC_ENABLE: MONITOR, limit CPUID maximum, execute-disable off. */
+const MISC_ENABLE_NOT_MODELLED = (1n << 18n) | (1n << 22n) | (1n << 34n);
+const DEBUGCTL_WRITABLE = 3n;
+const APIC_GLOBAL_ENABLE = 1n << 11n;
+const MTRR_DEF_TYPE_WRITABLE = 0xcffn;
+/** Memory types that PAT and MTRRs may hold: UC, WC, WT, WP, WB, and (PAT only) UC-. */
+const PAT_TYPES: readonly number[] = [0, 1, 4, 5, 6, 7];
+const MTRR_TYPES: readonly number[] = [0, 1, 4, 5, 6];
+
+const exists = (cpu: Cpu, row: MsrRow): boolean => !row.needs || row.needs.some((feature) => cpu.model.features.has(feature));
+
+/** Sets every MSR of the table to its power-on value. */
+export function resetMsrs(cpu: Cpu): void {
+  for (const row of msrTable) if (row.slot !== undefined) cpu.set64(row.slot, row.reset);
+}
+
+/** The value, or undefined where RDMSR is #GP(0). */
+export function readMsr(cpu: Cpu, ports: CpuPorts, index: number): bigint | undefined {
+  const row = msrRow(index);
+  if (!row || !exists(cpu, row)) return cpu.model.features.has('vmx') ? ports.vmx.readCapabilityMsr(cpu, index >>> 0) : undefined;
+  switch (row.index) {
+    case Msr.IA32_TIME_STAMP_COUNTER:
+      return ports.clock.tsc(cpu);
+    case Msr.IA32_FS_BASE:
+      return cpu.segmentBase(Seg.fs);
+    case Msr.IA32_GS_BASE:
+      return cpu.segmentBase(Seg.gs);
+    default:
+      return row.slot === undefined ? row.reset : cpu.get64(row.slot);
+  }
+}
+
+/**
+ * Writes; false where WRMSR is #GP(0), or where the machine stops because the value asks for something not modelled (`cpu.stop`).
+ * Nothing has changed then.
+ */
+export function writeMsr(cpu: Cpu, ports: CpuPorts, index: number, value: bigint): boolean {
+  const row = msrRow(index);
+  if (!row || !exists(cpu, row)) return false;
+  const store = (stored: bigint): true => {
+    if (row.slot !== undefined) cpu.set64(row.slot, stored);
+    return true;
+  };
+  switch (row.write.kind) {
+    case 'read-only':
+      return false;
+    case 'ignored':
+      return true;
+    case 'mask':
+      return (value & ~row.write.mask) === 0n && store(value);
+    case 'truncate':
+      return store(value & row.write.mask);
+    case 'canonical':
+      return isCanonical(cpu, value) && store(value);
+    case 'fs-base':
+    case 'gs-base':
+      return isCanonical(cpu, value) && writeSegmentBase(cpu, row.write.kind === 'fs-base' ? Seg.fs : Seg.gs, value);
+    case 'tsc':
+      cpu.set64(State.tscOffset, BigInt.asUintN(QUAD, cpu.get64(State.tscOffset) + value - ports.clock.tsc(cpu)));
+      return true;
+    case 'efer':
+      return writeEfer(cpu, value);
+    case 'feature-control':
+      return (cpu.get64(State.featureControl) & LOCK) === 0n && (value & ~FEATURE_CONTROL_WRITABLE) === 0n && store(value);
+    case 'pat':
+      return bytesOf(value).every((type) => PAT_TYPES.includes(type)) && store(value);
+    case 'mtrr-def-type':
+      return (value & ~MTRR_DEF_TYPE_WRITABLE) === 0n && MTRR_TYPES.includes(Number(value & 0xffn)) && store(value);
+    case 'misc-enable':
+      if (value & MISC_ENABLE_NOT_MODELLED) return refuseNotModelled(cpu, 'WRMSR to IA32_MISC_ENABLE sets a feature that is not built');
+      return store((cpu.get64(State.miscEnable) & ~FAST_STRINGS) | (value & FAST_STRINGS));
+    case 'debugctl':
+      if (value & ~DEBUGCTL_WRITABLE) return false;
+      return value === 0n
+        ? store(value)
+        : refuseNotModelled(cpu, 'last-branch records and single-step on branches: WRMSR to IA32_DEBUGCTL');
+    case 'apic-base':
+      if (value & APIC_GLOBAL_ENABLE) return refuseNotModelled(cpu, 'the local APIC: WRMSR to IA32_APIC_BASE enables it');
+      return (value & 0xffn) === 0n && value >> BigInt(cpu.model.maxPhyAddr) === 0n && store(value);
+  }
+}
+
+function refuseNotModelled(cpu: Cpu, sentence: string): false {
+  cpu.notModelled(sentence);
+  return false;
+}
+
+const bytesOf = (value: bigint): number[] => Array.from({ length: 8 }, (_, i) => Number((value >> BigInt(i * 8)) & 0xffn));
+
+function writeSegmentBase(cpu: Cpu, segment: number, base: bigint): true {
+  cpu.setSegment(segment, cpu.segmentSelector(segment), base, cpu.segmentLimit(segment), cpu.segmentAccess(segment));
+  return true;
+}
+
+/** IA32_EFER: LMA is read-only, LME may not change while paging is on, NXE and SCE only where the model has them. */
+function writeEfer(cpu: Cpu, value: bigint): boolean {
+  let allowed = Efer.LME | Efer.LMA;
+  if (cpu.model.features.has('syscall')) allowed |= Efer.SCE;
+  if (cpu.model.features.has('nx')) allowed |= Efer.NXE;
+  if (value & ~allowed) return false;
+  const old = cpu.efer;
+  if (cpu.cr0 & Cr0.PG && (value ^ old) & Efer.LME) return false;
+  cpu.set64(State.efer, (value & ~Efer.LMA) | (old & Efer.LMA));
+  if ((value ^ old) & Efer.NXE) cpu.mmu.flushAll(cpu);
+  cpu.modeChanged();
+  return true;
+}
+
+const rdmsr: SystemHandler = (cpu, insn, ports) => {
+  if (insn.lock) return invalidOpcode(cpu);
+  if (cpu.cpl !== 0) return generalProtection(cpu);
+  const index = cpu.gpr32(RCX);
+  if (cpu.vmxNonRoot && ports.vmx.intercept(cpu, { kind: 'rdmsr', index, length: insn.length })) return Outcome.exited;
+  const value = readMsr(cpu, ports, index);
+  if (value === undefined) return generalProtection(cpu);
+  cpu.setGpr(RAX, value & 0xffff_ffffn);
+  cpu.setGpr(RDX, value >> 32n);
+  return Outcome.next;
+};
+
+const wrmsr: SystemHandler = (cpu, insn, ports) => {
+  if (insn.lock) return invalidOpcode(cpu);
+  if (cpu.cpl !== 0) return generalProtection(cpu);
+  const index = cpu.gpr32(RCX);
+  const value = (BigInt(cpu.gpr32(RDX)) << 32n) | BigInt(cpu.gpr32(RAX));
+  if (cpu.vmxNonRoot && ports.vmx.intercept(cpu, { kind: 'wrmsr', index, length: insn.length, value })) return Outcome.exited;
+  if (writeMsr(cpu, ports, index, value)) return Outcome.next;
+  return cpu.stop ? Outcome.stopped : generalProtection(cpu);
+};
+
+export const msrInstructions: Readonly<Record<string, SystemHandler>> = { RDMSR: rdmsr, WRMSR: wrmsr };

