@@ -104,10 +104,9 @@ function codeFrom(debuggee: Debuggee, place: MemoryPlace, bits: CodeBits, skip: 
     const needed = skip + count - result.length;
     const bytes = read(debuggee, at, Math.min(needed, CHUNK) * LONGEST_INSTRUCTION);
     const codes = debuggee.disassembler.decode(bytes, at.address, bits, Math.min(needed, CHUNK));
-    // The last instruction may have been cut off where readable memory ends; what cannot be read is a byte each.
-    if (codes.length === 0) codes.push();
-    for (const code of codes) result.push(code);
+    result.push(...codes);
     const used = codes.reduce((sum, { length }) => sum + length, 0);
+    // What cannot be read counts as instructions of a byte each.
     if (used === 0) {
       result.push({ address: at.address, missing: true });
       at = offsetPlace(at, 1);

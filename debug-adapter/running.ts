@@ -127,7 +127,7 @@ export class Runner {
     const { breakOn } = this.machine;
     const listening = !this.deaf;
     breakOn.vmExit = stretch.vmExit === true || (listening && (this.filters.has('vm-exit') || this.breakpoints.wantsExits));
-    breakOn.vmEntry = stretch.vmEntry === true;
+    breakOn.vmEntry = stretch.vmEntry === true || (listening && this.filters.isAlways('vm-entry'));
     breakOn.vmEntryFailure = listening && this.filters.has('vm-entry-failure');
     breakOn.exception = listening && this.filters.has('exception');
     if (this.armedGeneration === this.breakpoints.generation && this.armedUntil === stretch.until) return;
@@ -157,6 +157,7 @@ export class Runner {
         break;
       }
       case 'vm-exit':
+      case 'vm-entry':
       case 'vm-entry-failure':
       case 'exception': {
         const mine = this.atEvent(reason);
@@ -164,7 +165,6 @@ export class Runner {
         break;
       }
       case 'step-limit':
-      case 'vm-entry':
         break;
     }
     const reached =
@@ -194,7 +194,7 @@ export class Runner {
     return { reason: words[first.kind], hitBreakpointIds: hit.map(({ id }) => id), exitView: false };
   }
 
-  private atEvent(reason: StopReason & { kind: 'vm-exit' | 'vm-entry-failure' | 'exception' }): Stop | undefined {
+  private atEvent(reason: StopReason & { kind: 'vm-exit' | 'vm-entry' | 'vm-entry-failure' | 'exception' }): Stop | undefined {
     if (this.deaf) return undefined;
     const exitView = reason.kind === 'vm-exit';
     const filter = filterOf(reason);
@@ -202,7 +202,7 @@ export class Runner {
     const byFilter = trigger !== undefined && this.decide(trigger.met((hits) => this.listener.namesAt(reason, hits)));
     const byName = reason.kind !== 'vm-exit' ? [] : this.breakpoints.onExit(reason.exit.reasonNumber);
     const hit = byName.filter((breakpoint) => breakpoint.trigger && this.decide(breakpoint.trigger.met((hits) => this.listener.namesAt(reason, hits))));
-    if (byFilter) return { reason: 'exception', cause: reason, exitView };
+    if (byFilter || this.filters.isAlways(reason.kind)) return { reason: 'exception', cause: reason, exitView };
     if (hit.length > 0) return { reason: 'function breakpoint', hitBreakpointIds: hit.map(({ id }) => id), cause: reason, exitView };
     return undefined;
   }

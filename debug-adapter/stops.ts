@@ -27,6 +27,11 @@ export function stopInWords(stop: StopReason | undefined, symbols: SymbolSource)
   switch (stop?.kind) {
     case 'vm-exit':
       return exitInWords(stop.exit, symbols);
+    case 'vm-entry': {
+      const { instruction, from, rip, vmcs } = stop.entry;
+      const text = `${instruction} at ${symbolText(symbols, 1, from)} entered the guest at ${symbolText(symbols, 2, rip)} with the VMCS at ${hex(vmcs)}.`;
+      return { id: 'VM_ENTRY', title: 'VM entry', text };
+    }
     case 'vm-entry-failure':
       return entryFailureInWords(stop.failure, symbols);
     case 'exception':

@@ -14,18 +14,22 @@ export class AdapterFactory implements vscode.DebugAdapterDescriptorFactory {
   ) {}
 
   async createDebugAdapterDescriptor(): Promise<vscode.DebugAdapterDescriptor> {
-    const adapter = await this.inWorker();
-    this.lastPlace = adapter ? 'worker' : 'inline';
-    if (adapter) return new vscode.DebugAdapterInlineImplementation(adapter);
-    return new vscode.DebugAdapterInlineImplementation(createInlineAdapter({ readFile }) as vscode.DebugAdapter);
+    return new vscode.DebugAdapterInlineImplementation(await this.create());
   }
 
-  private async inWorker(): Promise<WorkerAdapter | undefined> {
+  private async create(): Promise<vscode.DebugAdapter> {
     try {
-      return new WorkerAdapter(await this.startWorker());
+      const port = await this.startWorker();
+      this.lastPlace = 'worker';
+      return new WorkerAdapter(port, (failure) => this.inline(failure));
     } catch (error) {
-      this.log.warn(`No worker here, so the machine runs in the extension host: ${String(error)}`);
-      return undefined;
+      return this.inline(error instanceof Error ? error.message : String(error));
     }
+  }
+
+  private inline(why: string): vscode.DebugAdapter {
+    this.lastPlace = 'inline';
+    this.log.warn(`No worker here, so the machine runs in the extension host: ${why}`);
+    return createInlineAdapter({ readFile }) as vscode.DebugAdapter;
   }
 }

@@ -1,4 +1,7 @@
-/** A debug adapter that lives in a worker: passes DAP messages to it and back, and reads files for it, which a worker cannot do in a browser. */
+/**
+ * A debug adapter that lives in a worker: passes DAP messages to it and back, and reads files for it, which a worker cannot do in a browser.
+ * A worker that ends before its first message was refused by the host: what it was sent goes to another adapter then.
+ */
 import * as vscode from 'vscode';
 import type { WorkerMessage } from '../debug-adapter/protocol';
 import { readFile } from './workspace-files';
@@ -16,24 +19,35 @@ export class WorkerAdapter implements vscode.DebugAdapter {
   private readonly messages = new vscode.EventEmitter<vscode.DebugProtocolMessage>();
   readonly onDidSendMessage = this.messages.event;
   private ended = false;
+  /** What was sent before the worker's first message; undefined after it. */
+  private unanswered: vscode.DebugProtocolMessage[] | undefined = [];
+  private other: vscode.DebugAdapter | undefined;
 
-  constructor(private readonly port: WorkerPort) {
+  constructor(
+    private readonly port: WorkerPort,
+    private readonly instead: (failure: string) => vscode.DebugAdapter,
+  ) {
     port.onMessage((message) => this.receive(message));
     port.onEnd((failure) => this.end(failure));
   }
 
   handleMessage(message: vscode.DebugProtocolMessage): void {
-    if (!this.ended) this.port.post({ kind: 'dap', message });
+    if (this.other) return this.other.handleMessage(message);
+    if (this.ended) return;
+    this.unanswered?.push(message);
+    this.port.post({ kind: 'dap', message });
   }
 
   dispose(): void {
     this.ended = true;
     this.port.stop();
+    this.other?.dispose();
     this.messages.dispose();
   }
 
   private receive(message: WorkerMessage): void {
     if (this.ended) return;
+    this.unanswered = undefined;
     if (message.kind === 'dap') this.messages.fire(message.message as vscode.DebugProtocolMessage);
     else if (message.kind === 'read') void this.read(message.id, message.path);
   }
@@ -51,6 +65,13 @@ export class WorkerAdapter implements vscode.DebugAdapter {
   private end(failure: string | undefined): void {
     if (this.ended) return;
     this.ended = true;
+    if (this.unanswered) {
+      this.port.stop();
+      this.other = this.instead(failure ?? 'it ended at once');
+      this.other.onDidSendMessage((message) => this.messages.fire(message));
+      for (const message of this.unanswered) this.other.handleMessage(message);
+      return;
+    }
     if (failure !== undefined) this.send('output', { category: 'important', output: `Nestscope's worker ended: ${failure}\n` });
     this.send('terminated', {});
   }

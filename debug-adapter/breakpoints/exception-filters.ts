@@ -55,6 +55,8 @@ export class ExceptionFilters {
   private requested: readonly { readonly id: string; readonly condition?: string }[] = EXCEPTION_FILTERS.filter((filter) => filter.default).map(
     ({ filter }) => ({ id: filter }),
   );
+  /** What the launch configuration asks for, besides what the client sets. */
+  private always: readonly string[] = [];
   private registers: readonly string[] = [];
   private symbols: SymbolSource = noSymbols;
 
@@ -62,7 +64,8 @@ export class ExceptionFilters {
     this.arm();
   }
 
-  attach(registers: readonly string[], symbols: SymbolSource): void {
+  attach(registers: readonly string[], symbols: SymbolSource, always: readonly string[]): void {
+    this.always = always;
     this.registers = registers;
     this.symbols = symbols;
     this.arm();
@@ -74,7 +77,11 @@ export class ExceptionFilters {
   }
 
   has(id: FilterId): boolean {
-    return this.armed.has(id);
+    return this.armed.has(id) || this.always.includes(id);
+  }
+  /** Stop at such an event whatever the filters' conditions say? */
+  isAlways(kind: StopReason['kind']): boolean {
+    return this.always.includes(kind);
   }
   trigger(id: FilterId): Trigger | undefined {
     return this.armed.get(id)?.trigger;

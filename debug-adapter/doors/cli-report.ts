@@ -1,5 +1,6 @@
 /** What the command line prints about a run: trace lines, refused VM entries, how it ended, statistics. Pure text. */
-import type { ExceptionRecord, StopReason, TraceRecord, VmEntryFailureRecord } from '../../emulator';
+import type { ExceptionRecord, StopReason, TraceRecord, VmEntryFailureRecord } from '../../emulator/api';
+import { exceptionName } from '../manual-tables';
 
 const hex = (value: bigint): string => `0x${value.toString(16)}`;
 
@@ -46,7 +47,7 @@ export function entryFailureText(failure: VmEntryFailureRecord): string {
 }
 
 const exceptionText = (e: ExceptionRecord): string =>
-  `vector ${e.vector}${e.errorCode === undefined ? '' : ` error code 0x${e.errorCode.toString(16)}`} at L${e.level} ${hex(e.rip)}${e.cr2 === undefined ? '' : ` CR2 ${hex(e.cr2)}`}`;
+  `${exceptionName(e.vector)}${e.errorCode === undefined ? '' : ` error code 0x${e.errorCode.toString(16)}`} at L${e.level} ${hex(e.rip)}${e.cr2 === undefined ? '' : ` CR2 ${hex(e.cr2)}`}`;
 
 /** Exit statuses; the odd ones belong to the guest. */
 export const Status = {

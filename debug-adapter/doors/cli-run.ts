@@ -1,5 +1,5 @@
 /** Runs a machine from the command line to its end: slices, serial output and input, trace, save and restore in the middle, statistics. */
-import type { Machine, MachineConfig, StopReason } from '../../emulator';
+import type { Machine, MachineConfig, StopReason } from '../../emulator/api';
 import { endOf, entryFailureText, Status, statsText, traceLine } from './cli-report';
 
 /** What a run needs of the world; the tests give their own. */
@@ -72,6 +72,8 @@ export async function runMachine(config: MachineConfig, limits: RunLimits, world
       machine.restore(snapshot);
       count(-1);
     }
+    const input = world.serialInput();
+    if (input.length > 0) machine.sendSerialInput(input);
     const until = Math.min(maxSteps, saveAt > machine.steps ? saveAt : Infinity);
     const stop: StopReason = machine.steps >= until ? { kind: 'step-limit' } : slice(machine, Math.min(sliceSteps, until - machine.steps));
     const read = await takeOutput();
@@ -79,11 +81,7 @@ export async function runMachine(config: MachineConfig, limits: RunLimits, world
     else if (stop.kind !== 'step-limit') end = endOf(stop, machine.steps);
     else if (machine.steps >= maxSteps) end = endOf(stop, machine.steps);
     else if (world.interrupted()) end = { status: Status.interrupted, sentence: `Interrupted after ${machine.steps} steps.` };
-    else {
-      await world.breathe();
-      const input = world.serialInput();
-      if (input.length > 0) machine.sendSerialInput(input);
-    }
+    else await world.breathe();
   }
 
   if (end.sentence !== undefined) world.stderr(`nestscope: ${end.sentence}\n`);

@@ -45,6 +45,11 @@ function oneOf<T extends string>(name: string, built: readonly T[], planned: rea
   };
 }
 
+/** Gives a row written in place its type. */
+function row<T>(attribute: AttributeRow<T>): AttributeRow<T> {
+  return attribute;
+}
+
 function planned(name: string): AttributeRow<never> {
   return { name, expected: 'it to be left out', parse: () => ({ notAvailable: true }) };
 }
@@ -85,13 +90,13 @@ function parseList<T>(value: unknown, expected: string, item: (entry: Record<str
 const onlyKeys = (entry: Record<string, unknown>, keys: readonly string[]): boolean => Object.keys(entry).every((k) => keys.includes(k));
 
 export const attributes = {
-  program: {
+  program: row({
     name: 'program',
     expected: 'the path of a guest image',
-    parse: (value) => (typeof value === 'string' && value !== '' ? { value } : { wrong: 'the path of a guest image' }),
-  } satisfies AttributeRow<string>,
+    parse: (value): Parsed<string> => (typeof value === 'string' && value !== '' ? { value } : { wrong: 'the path of a guest image' }),
+  }),
   format: oneOf('format', ['auto', 'multiboot', 'elf', 'flat'], ['linux', 'multiboot2', 'pvh', 'efi']),
-  flat: {
+  flat: row({
     name: 'flat',
     expected: flatExpected,
     parse: (value): Parsed<FlatPlace> => {
@@ -101,9 +106,9 @@ export const attributes = {
       if (address === undefined || address > 0xffff_ffff || (mode !== 32 && mode !== 64)) return { wrong: flatExpected };
       return { value: { address, mode } };
     },
-  },
+  }),
   cmdline: text('cmdline', 'text for the guest'),
-  modules: {
+  modules: row({
     name: 'modules',
     expected: modulesExpected,
     parse: (value): Parsed<readonly ModuleFile[]> =>
@@ -113,9 +118,9 @@ export const attributes = {
           return undefined;
         return { file, cmdline };
       }),
-  },
-  memory: { name: 'memory', expected: 'a size from 1M to 3G, such as 512M', parse: parseMemory },
-  cpus: {
+  }),
+  memory: row({ name: 'memory', expected: 'a size from 1M to 3G, such as 512M', parse: parseMemory }),
+  cpus: row({
     name: 'cpus',
     expected: 'a number of virtual CPUs, 1 or more',
     parse: (value): Parsed<1> => {
@@ -123,26 +128,26 @@ export const attributes = {
       if (count === undefined || count === 0) return { wrong: 'a number of virtual CPUs, 1 or more' };
       return count === 1 ? { value: 1 } : { notAvailable: true };
     },
-  },
-  cpu: {
+  }),
+  cpu: row({
     name: 'cpu',
     expected: 'the name of a CPU model',
     parse: (value): Parsed<string> => {
       if (isObject(value)) return { notAvailable: true };
       return typeof value === 'string' && value !== '' ? { value } : { wrong: 'the name of a CPU model' };
     },
-  },
+  }),
   mode: oneOf('mode', ['bare'], ['hosted']),
   stopOnEntry: flag('stopOnEntry'),
-  breakOn: {
+  breakOn: row({
     name: 'breakOn',
     expected: `a list of ${BREAK_ON.map((b) => `"${b}"`).join(', ')}`,
     parse: (value): Parsed<readonly BreakOnName[]> =>
       Array.isArray(value) && value.every((entry) => BREAK_ON.includes(entry as BreakOnName))
         ? { value: value as BreakOnName[] }
         : { wrong: `a list of ${BREAK_ON.map((b) => `"${b}"`).join(', ')}` },
-  },
-  symbols: {
+  }),
+  symbols: row({
     name: 'symbols',
     expected: symbolsExpected,
     parse: (value): Parsed<readonly SymbolFile[]> =>
@@ -152,23 +157,23 @@ export const attributes = {
         if (typeof file !== 'string' || file === '' || bias === undefined || !onlyKeys(entry, ['file', 'level', 'base'])) return undefined;
         return level === undefined || level === 1 || level === 2 ? { file, level, base: BigInt(bias) } : undefined;
       }),
-  },
-  sourceMap: {
+  }),
+  sourceMap: row({
     name: 'sourceMap',
     expected: 'an object of {"path in the debug information": "path here"}',
     parse: (value): Parsed<Readonly<Record<string, string>>> =>
       isObject(value) && Object.values(value).every((to) => typeof to === 'string')
         ? { value: value as Record<string, string> }
         : { wrong: 'an object of {"path in the debug information": "path here"}' },
-  },
-  maxSteps: {
+  }),
+  maxSteps: row({
     name: 'maxSteps',
     expected: 'a whole number of steps',
     parse: (value): Parsed<number> => {
       const steps = wholeNumber(value);
       return steps === undefined ? { wrong: 'a whole number of steps' } : { value: steps };
     },
-  },
+  }),
   kernel: planned('kernel'),
   initrd: planned('initrd'),
   append: planned('append'),

@@ -1,5 +1,5 @@
 /** Launch configurations: checks what the user wrote and turns it into what the emulator's door takes. Used by the debug adapter and the command line. */
-import type { MachineConfig } from '../../emulator';
+import type { MachineConfig } from '../../emulator/api';
 import { launchErrors } from '../errors-launch';
 import { mostSimilar } from '../evaluate/similar';
 import {

@@ -31,7 +31,7 @@ export class CodeCache {
   private top: number;
   private pages = new Map<string, CodePage>();
   private byPage = new Map<number, CodePage[]>();
-  private instructions: Instruction[] = [];
+  private readonly instructions = new Array<Instruction>(1);
   /** Low 12 bits of breakpoint addresses. */
   private breakpointOffsets = new Set<number>();
   private readonly handlers = new Map<Row, Map<string, number>>();
@@ -55,7 +55,7 @@ export class CodeCache {
     for (const list of this.byPage.values()) for (const p of list) this.memory.pageFlags[p.hpa / 4096] &= ~1;
     this.pages = new Map();
     this.byPage = new Map();
-    this.instructions = [];
+    this.instructions.length = 1;
     this.memory.u8.fill(0, ARENA_FIRST, ARENA_FIRST + Rec.bytes);
     this.top = ARENA_FIRST + 64;
     for (const cpu of this.cpus()) {
@@ -66,6 +66,14 @@ export class CodeCache {
 
   instructionAt(record: number): Instruction {
     return this.instructions[this.memory.i32[(record + Rec.instruction) >> 2]];
+  }
+
+  recordAt(table: number, offset: number): number {
+    return table === 0 ? 0 : this.memory.i32[(table >> 2) + offset];
+  }
+  /** Whether the record still stands in the arena (a reset throws all away). */
+  recordIsLive(record: number): boolean {
+    return record < this.top;
   }
 
   /** Table of records of a page in a mode; 0 when the page is not RAM. */
@@ -121,7 +129,12 @@ export class CodeCache {
     const decoded = decode(this.table, bytes, 0, bytes.length, { code64: (mode & Mode.code64) !== 0, features: this.features });
     if (decoded === undefined) throw new Error('instruction longer than 15 bytes was not recognised');
     const keep = this.top;
+    const count = this.instructions.length;
     const record = this.emit(decoded, offset, mode);
+    // Number 0 is kept for these, so that running them often does not make the list grow.
+    this.instructions.length = count;
+    this.instructions[0] = decoded.instruction;
+    for (let r = record; r < this.top; r += Rec.bytes) this.memory.i32[(r + Rec.instruction) >> 2] = 0;
     this.bare(Handler.link, offset + decoded.instruction.length, offset + decoded.instruction.length);
     this.top = keep; // used at once, then overwritten
     return { record, decoded };

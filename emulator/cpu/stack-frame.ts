@@ -25,11 +25,11 @@ export const enter: SystemHandler = (cpu, insn) => {
     slots.push({ size, value });
   }
   if (level > 0) slots.push({ size, value: frame });
-  if (!pushFrame(cpu, stack, slots)) return Outcome.pending;
-  const sp = BigInt.asUintN(stack.bits, stack.sp - allocated);
-  // "The ENTER instruction … a page fault … if a write using the final value of the stack pointer would do so".
+  // "ENTER": #PF also when a write by the final stack pointer would fault, so that is asked before anything is written.
+  const total = BigInt(size * slots.length) + allocated;
+  const sp = BigInt.asUintN(stack.bits, stack.sp - total);
   const last = segmentLinear(cpu, Seg.ss, sp, size, true);
-  if (last === undefined || !cpu.probeWrite(last, size)) return Outcome.pending;
+  if (last === undefined || !cpu.probeWrite(last, size) || !pushFrame(cpu, stack, slots)) return Outcome.pending;
   cpu.setGprSized(RBP, size, BigInt.asUintN(size * 8, frame));
   setStackPointer(cpu, sp, stack.bits);
   return Outcome.next;

@@ -102,6 +102,7 @@ export const State = {
   fetchHpa: 0x568, // f64, its host-physical address
   codeTable: 0x570, // i32, derived: the code page's table of records, 0: to be looked up
   ipMask: 0x578, // i64, 2^32 - 1 outside 64-bit code, else all ones
+  instructions: 0x580, // f64, retired instructions (REP iterations counted)
   scratch: 0x800, // 256 bytes: slow accesses (page-crossing, MMIO, code pages) are gathered here
   exitGuard: 0x900,
   tlb: 0x1000, // 1024 × 32 bytes: see TlbEntry

@@ -178,13 +178,12 @@ export class CaseBuilder {
     // Memory first: the other operands then keep off its registers, mostly.
     const order = form.operands.map((kind, i) => ({ kind, i })).sort((a, b) => Number(/mem/.test(b.kind)) - Number(/mem/.test(a.kind)));
     for (const { kind, i } of order) this.operands[i] = this.buildOperand(kind);
+    for (const register of this.reserved) this.setRegister(register, mode, random.value(mode));
     for (const operand of this.operands) {
-      const bits = operand.bits ?? (operand.bytes ?? 0) * 8;
-      if (bits > 0 && operand.kind !== 'immediate' && operand.kind !== 'branch') this.setOperand(operand, random.value(bits));
+      const bits = operand.kind === 'memory' ? operand.bytes * 8 : (operand.bits ?? 0);
+      if (bits > 0) this.setOperand(operand, random.value(bits));
     }
     this.relateOperands();
-    for (const register of this.reserved) if (!this.addressRegisters.has(register)) this.setRegister(register, mode, random.value(mode));
-    for (const operand of this.operands) if (operand.kind === 'register' && random.chance(60)) this.setOperand(operand, random.value(operand.bits));
     this.adjust();
     return this.finish();
   }
@@ -223,7 +222,7 @@ export class CaseBuilder {
     if (this.offsetBytes) immediate.push(...bytesOf(this.operands.find(({ kind }) => kind === 'memory').address, this.offsetBytes));
     if (form.rep) this.prefixes.push(form.rep);
     if (this.lock) this.prefixes.push(0xf0);
-    this.prefixes.sort(() => random.below(3) - 1);
+    random.shuffle(this.prefixes);
     // A mandatory prefix comes last, so that it is the one in force.
     const prefixes = [...this.prefixes, ...this.opcode.prefixes.filter((byte) => byte !== form.rep)];
     const code = encode(this.opcode, { mode, rip, ...this.fields, memory: this.memory, immediate, prefixes, rex: this.rex, rexW: this.rexW });

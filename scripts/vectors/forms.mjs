@@ -50,6 +50,8 @@ const exclusions = [
   [({ name }) => /^Pop[wdq]_(SS|FS|GS|CS)$/.test(name)],
   // Control and debug registers are recorded as privileged instructions; test registers are gone.
   [({ name }) => /_(cr|dr|tr)(_|$)|_(cr|dr|tr)$/.test(name)],
+  // The first 486 steppings' opcode.
+  [({ opcode }) => /0F A[67] /.test(opcode)],
   // Aliases with a ModRM.rm that the manual ignores.
   [({ opcode }) => /0F AE ([EF][1-79A-F])/.test(opcode)],
   [({ name }) => /KNC|REX|reserved|Movs[ds]_xmm|Cmps[ds]_xmm|^Xabort/i.test(name)],

@@ -103,7 +103,9 @@ function divide(b, signed) {
 function bitString(b) {
   const [target, offset] = b.operands;
   b.undefinedMask = undefinedFlags(b.form.mnemonic);
-  if (target.kind !== 'memory' || offset.kind !== 'register' || b.addressRegisters.has(offset.register)) return;
+  if (target.kind !== 'memory' || offset.kind !== 'register') return;
+  while (b.addressRegisters.has(offset.register)) Object.assign(offset, b.pickRegister(offset.bits));
+  b.fields.reg = offset.number;
   const { bits } = offset;
   const span = b.addressBits === 16 ? 0x1000 : 0x2000;
   const start = BigInt(b.addressBits === 16 ? region.low.address : region.data.address);
@@ -209,7 +211,7 @@ export const adjustments = {
     const target = b.operands[0];
     const bits = target.bits ?? target.bytes * 8;
     b.cleanUpper = true;
-    if (bits === 32 && b.mode === 64) for (const { kind, register } of [...b.operands, { kind: 'register', register: RAX }]) if (kind === 'register') b.registers[register] = BigInt.asUintN(32, b.registers[register]);
+    if (bits === 32 && b.mode === 64) clearUpper(b, [...b.operands, { kind: 'register', register: RAX }]);
     if (b.random.chance(50)) b.setRegister(RAX, bits, b.valueOf(target));
   },
   CMPXCHG8B: (b) => compareWide(b, 32),
@@ -229,12 +231,11 @@ export const adjustments = {
     b.setOperand(limits, BigInt.asUintN(bits, lower) | (BigInt.asUintN(bits, clipped) << BigInt(bits)));
     b.setOperand(index, b.random.pick([lower, clipped, lower - 1n, clipped + 1n, (lower + clipped) / 2n, b.random.bits(bits)]));
   },
-  LEA: (b) => (b.allowSegment = false),
   MOV(b) {
     const [target, source] = b.operands;
     if (target.kind === 'segment') {
-      // ES and DS: FS and GS carry the recorder's own bases, SS inhibits the trap; CS is an invalid opcode.
-      b.fields.reg = b.random.pick([0, 3, 0, 3, 0, 3, 1]);
+      // ES and DS: FS and GS carry the recorder's own bases, SS inhibits the trap; CS is among the invalid opcodes.
+      b.fields.reg = b.random.pick([0, 3]);
       b.setOperand(source, b.random.pick(selectors));
     }
   },
@@ -276,7 +277,12 @@ function scanBackAndForth(b) {
   scan(b);
   // With a source of zero the destination keeps its value; what becomes of a 32-bit register's upper half differs.
   const [target] = b.operands;
-  if (target.bits === 32 && b.mode === 64 && !b.addressRegisters.has(target.register)) b.registers[target.register] = BigInt.asUintN(32, b.registers[target.register]);
+  if (target.bits === 32 && b.mode === 64) clearUpper(b, [target]);
+}
+
+function clearUpper(b, operands) {
+  for (const { kind, register } of operands)
+    if (kind === 'register' && !b.addressRegisters.has(register)) b.registers[register] = BigInt.asUintN(32, b.registers[register]);
 }
 
 function compareWide(b, bits) {

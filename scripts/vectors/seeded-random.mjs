@@ -39,6 +39,13 @@ export class SeededRandom {
     return list[this.below(list.length)];
   }
 
+  shuffle(list) {
+    for (let i = list.length - 1; i > 0; i--) {
+      const j = this.below(i + 1);
+      [list[i], list[j]] = [list[j], list[i]];
+    }
+  }
+
   bits(count) {
     return BigInt.asUintN(count, (BigInt(this.word()) << 32n) | BigInt(this.word()));
   }

@@ -66,6 +66,8 @@ try {
 
   await does('presses F5 and stands before the first instruction', async () => {
     const frame = page.locator('.debug-call-stack .monaco-list-row', { hasText: /^L1 / }).first();
+    await page.keyboard.press('Control+Shift+D');
+    await page.locator('.part.sidebar').getByText('Run and Debug').first().waitFor({ timeout: patience });
     // F5 does nothing until the debug contributions have loaded.
     for (let attempt = 0; !(await frame.isVisible()); attempt++) {
       if (attempt === 6) throw new Error('no frame after six times F5');
@@ -73,6 +75,17 @@ try {
       await frame.waitFor({ timeout: 5000 }).catch(() => {});
     }
     await shot('person-entry');
+  });
+
+  await does('makes the side bar wider', async () => {
+    const sash = page.locator('.split-view-container > .sash, .monaco-sash.vertical').filter({ visible: true });
+    const side = await page.locator('.part.sidebar').boundingBox();
+    await page.mouse.move(side.x + side.width, 500);
+    await page.mouse.down();
+    await page.mouse.move(side.x + 520, 500, { steps: 8 });
+    await page.mouse.up();
+    await page.mouse.move(1000, 400);
+    if ((await page.locator('.part.sidebar').boundingBox()).width < 480) throw new Error(`the side bar did not move (${await sash.count()} sashes)`);
   });
 
   await does('ticks "VM exit" and gives it the condition reason == EPT_VIOLATION', async () => {

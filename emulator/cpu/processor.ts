@@ -1,0 +1,303 @@
+/**
+ * The run loop of one vCPU: generated code until it comes back, then whatever it came back for (decode, fetch, call-out, exception, VM exit),
+ * each step counted exactly once (architecture: a retired instruction, a REP iteration, a delivered event, a VM exit or a VM entry is a step).
+ */
+import type { InterpreterExports } from '../codegen/interpreter';
+import { Exit, Handler, Rec } from '../codegen/record';
+import type { Instruction } from '../isa/instruction';
+import { EventType } from '../spec/registers';
+import { Flag, Mode, Seg, State, TlbEntry } from '../spec/vcpu-state';
+import { Access, NON_CANONICAL } from '../mmu/mmu';
+import { entryPage } from '../mmu/tlb';
+import type { CodeCache } from './code-cache';
+import type { Cpu } from './cpu';
+import { deliverEvent } from './delivery';
+import { deliverSingleStep, handlePendingException } from './faults';
+import { Outcome } from './outcome';
+import type { CpuPorts } from './ports';
+import { systemInstructions } from './system-instructions';
+
+/** Why `run` came back. 'event': the observer asked for a stop after a step. */
+export type RunEnd = 'budget' | 'event' | 'breakpoint' | 'halted' | 'shutdown' | 'stopped';
+
+const SHADOW = 3; // blocking by STI and by MOV SS
+const BS = 1 << 14;
+const ACTIVITY_HLT = 1;
+const ACTIVITY_SHUTDOWN = 2;
+/** Call-outs after which an STI or MOV SS shadow that stands is their own. */
+const SHADOW_MAKERS = new Set(['STI', 'MOV_TO_SREG', 'POP_SREG', 'LOAD_FAR_POINTER']);
+/** Call-outs that load RFLAGS themselves, so that RF is not cleared behind them. */
+const FLAG_LOADERS = new Set(['IRET', 'VMX']);
+
+export class Processor {
+  /** Set by observers to end the slice after the current step. */
+  eventStop = false;
+
+  constructor(
+    readonly cpu: Cpu,
+    private readonly code: CodeCache,
+    private readonly generated: InterpreterExports,
+    private readonly ports: CpuPorts,
+    private readonly isBreakpoint: (ip: bigint) => boolean,
+  ) {}
+
+  /** Runs at most `maxSteps` steps. */
+  run(maxSteps: number, ignoreFirstBreakpoint = false): RunEnd {
+    const { cpu } = this;
+    let ignore = ignoreFirstBreakpoint;
+    const last = cpu.getF64(State.steps) + maxSteps;
+    this.eventStop = false;
+    for (;;) {
+      if (cpu.stop !== undefined) return 'stopped';
+      if (this.eventStop) return 'event';
+      const activity = cpu.i32[State.activity >> 2];
+      if (activity === ACTIVITY_SHUTDOWN) return 'shutdown';
+      const left = last - cpu.getF64(State.steps);
+      if (left <= 0) return 'budget';
+      if (this.beforeInstruction()) continue;
+      if (activity === ACTIVITY_HLT) return 'halted';
+      if (activity > ACTIVITY_SHUTDOWN) {
+        cpu.notModelled('the wait-for-SIPI activity state (several processors)');
+        continue;
+      }
+      const shadow = cpu.i32[State.interruptibility >> 2] & SHADOW;
+      const resume = cpu.i32[State.systemFlags >> 2] & Flag.RF;
+      const single = cpu.i32[State.boundary >> 2] !== 0 || shadow !== 0 || resume !== 0;
+      const end = this.enter(this.code.startRecord, single ? 1 : Math.min(left, 0x7fffffff), shadow, resume, ignore);
+      if (end !== undefined) return end;
+      ignore = false;
+    }
+  }
+
+  /** Events due before the next instruction: injected or pending ones, traps, VMX boundaries. True: a step was made (or something stopped). */
+  private beforeInstruction(): boolean {
+    const { cpu, ports } = this;
+    const info = cpu.get32(State.pendingEventInfo);
+    if (info >>> 31 !== 0) {
+      cpu.set32(State.pendingEventInfo, 0);
+      const type = ((info >>> 8) & 7) as EventType;
+      const vector = info & 0xff;
+      const errorCode = info & (1 << 11) ? cpu.get32(State.pendingEventError) : undefined;
+      ports.observer.interruptDelivered(cpu, vector, type);
+      this.concludeDelivery(deliverEvent(cpu, ports, { vector, type, errorCode, length: cpu.get32(State.pendingEventLength) }));
+      return true;
+    }
+    if (cpu.i32[State.boundary >> 2] & ~1 && ports.vmx.atBoundary(cpu)) {
+      this.step(0);
+      return true;
+    }
+    if (cpu.i32[State.pendingDebug >> 2] & BS && (cpu.i32[State.interruptibility >> 2] & 2) === 0) {
+      cpu.set32(State.pendingDebug, 0);
+      this.concludeException(deliverSingleStep(cpu, ports));
+      return true;
+    }
+    return false;
+  }
+
+  /** Runs generated code and deals with its return; `undefined`: go on. */
+  private enter(start: number, budget: number, shadow: number, resume: number, ignoreBreakpoint: boolean): RunEnd | undefined {
+    const { cpu } = this;
+    const trap = (cpu.i32[State.systemFlags >> 2] & Flag.TF) !== 0;
+    cpu.i32[State.budget >> 2] = budget;
+    const exit = this.generated.enter(cpu.base, start);
+    const done = budget - cpu.i32[State.budget >> 2];
+    if (done > 0) {
+      this.step(done);
+      this.retired(shadow, resume, trap);
+    }
+    switch (exit) {
+      case Exit.budget:
+        return undefined;
+      case Exit.decode:
+        this.decode();
+        return undefined;
+      case Exit.fetch:
+        this.fetch();
+        return undefined;
+      case Exit.pending:
+        this.correctStackFault();
+        this.concludeException(handlePendingException(cpu, this.ports));
+        return undefined;
+      case Exit.system:
+        this.callOut(this.code.instructionAt(cpu.get32(State.exitRecord)), shadow, resume, trap);
+        return undefined;
+      case Exit.cross:
+        return this.crossPage(shadow, resume, ignoreBreakpoint);
+      case Exit.breakpoint:
+        if (!ignoreBreakpoint && this.isBreakpoint(cpu.rip)) return 'breakpoint';
+        return this.pastBreakpoint(shadow, resume);
+      case Exit.notFlat:
+        cpu.notModelled('a 32-bit FS or GS segment with a limit below 4 GiB');
+        return undefined;
+      default:
+        throw new Error(`generated code returned ${exit}`);
+    }
+  }
+
+  private step(instructions: number): void {
+    const { cpu } = this;
+    cpu.f64[State.steps >> 3] += Math.max(1, instructions);
+    cpu.f64[State.instructions >> 3] += instructions;
+  }
+
+  /** What the completion of an instruction ends: the shadow it stood in, RF; and the trap that TF asks for. */
+  private retired(shadow: number, resume: number, trap: boolean): void {
+    const { cpu } = this;
+    if (shadow !== 0) cpu.i32[State.interruptibility >> 2] &= ~shadow;
+    if (resume !== 0) cpu.i32[State.systemFlags >> 2] &= ~Flag.RF;
+    if (trap) cpu.i32[State.pendingDebug >> 2] |= BS;
+  }
+
+  private callOut(insn: Instruction, shadow: number, resume: number, trap: boolean): void {
+    const { cpu } = this;
+    const handler = systemInstructions[insn.system];
+    if (handler === undefined) {
+      cpu.notModelled(`the instruction ${insn.mnemonic} (opcode ${insn.opcode.toString(16)})`);
+      return;
+    }
+    const wasNonRoot = cpu.vmxNonRoot;
+    const outcome = handler(cpu, insn, this.ports);
+    switch (outcome) {
+      case Outcome.next:
+        cpu.rip = (cpu.rip + BigInt(insn.length)) & cpu.get64(State.ipMask);
+        break;
+      case Outcome.jumped:
+        break;
+      case Outcome.pending:
+        this.concludeException(handlePendingException(cpu, this.ports));
+        return;
+      case Outcome.exited:
+        this.step(0);
+        return;
+      case Outcome.stopped:
+        return;
+    }
+    this.step(1);
+    const entered = cpu.vmxNonRoot !== wasNonRoot;
+    this.retired(
+      SHADOW_MAKERS.has(insn.system) || entered ? 0 : shadow,
+      FLAG_LOADERS.has(insn.system) ? 0 : resume,
+      trap && !entered && (cpu.i32[State.interruptibility >> 2] & 2) === 0,
+    );
+  }
+
+  /** An event's delivery has been tried as part of this step. */
+  private concludeDelivery(outcome: Outcome): void {
+    if (outcome === Outcome.jumped) this.step(0);
+    else if (outcome === Outcome.exited) this.step(0);
+    else if (outcome === Outcome.pending) this.concludeException(handlePendingException(this.cpu, this.ports));
+  }
+
+  private concludeException(result: ReturnType<typeof handlePendingException>): void {
+    const { cpu } = this;
+    if (result === 'pending VM exit') this.ports.vmx.commitPendingExit(cpu);
+    cpu.set32(State.pendingKind, 0);
+    cpu.set32(State.pendingReason, 0);
+    if (result !== 'stopped') this.step(0);
+  }
+
+  /** A non-canonical stack address is #SS(0); the access did not know which segment it was for. */
+  private correctStackFault(): void {
+    const { cpu } = this;
+    if (cpu.get32(State.pendingReason) !== NON_CANONICAL || cpu.get32(State.pendingKind) !== 1) return;
+    const insn = this.code.instructionAt(cpu.get32(State.exitRecord));
+    const byStack =
+      ['PUSH', 'POP', 'CALL', 'RET', 'LEAVE', 'PUSHA', 'POPA'].includes(insn.mnemonic) &&
+      !(insn.mod !== 3 && insn.hasModRm && insn.segment !== Seg.ss);
+    if (byStack || (insn.hasModRm && insn.mod !== 3 && insn.segment === Seg.ss)) cpu.set32(State.pendingVector, 12);
+    cpu.set32(State.pendingReason, 0);
+  }
+
+  private mode(): number {
+    return this.cpu.i32[State.mode >> 2];
+  }
+
+  /** No record at RIP in the current fetch page: find or make it. */
+  private decode(): void {
+    const { cpu, code } = this;
+    if (!this.modelledMode()) return;
+    const hpa = cpu.getF64(State.fetchHpa);
+    const table = code.tableFor(hpa, this.mode());
+    const offset = Number(cpu.rip & 0xfffn);
+    if (this.code.recordAt(table, offset) === 0) code.decodeRun(hpa, this.mode(), offset);
+    cpu.set32(State.codeTable, code.tableFor(hpa, this.mode()));
+  }
+
+  private modelledMode(): boolean {
+    const mode = this.mode();
+    const { cpu } = this;
+    if (mode & Mode.code64) return true;
+    if ((mode & Mode.protectedMode) === 0) cpu.notModelled('real-address mode');
+    else if ((mode & Mode.code32) === 0) cpu.notModelled('16-bit code segments');
+    else if (cpu.flag(Flag.VM)) cpu.notModelled('virtual-8086 mode');
+    else if ((mode & Mode.flat) === 0)
+      cpu.notModelled('32-bit code with segments that are not flat (CS, SS, DS and ES with base 0 and limit 4 GiB)');
+    else if ((mode & Mode.stack32) === 0) cpu.notModelled('a 16-bit stack segment');
+    else return true;
+    return false;
+  }
+
+  /** Control has come to another page: its translation, through the TLB. */
+  private fetch(): void {
+    const { cpu, code } = this;
+    if (!this.modelledMode()) return;
+    const ip = cpu.rip;
+    const lo = Number(ip & 0xffffffffn) >>> 0;
+    const hi = Number(ip >> 32n) >>> 0;
+    const i = this.translateFetch(lo, hi);
+    if (i < 0) return;
+    const hpa = entryPage(cpu, i);
+    const table = code.tableFor(hpa, this.mode());
+    cpu.set32(State.tlb + i * TlbEntry.stride + TlbEntry.code, table);
+    cpu.set32(State.codeTable, table);
+    cpu.setF64(State.fetchHpa, hpa);
+    cpu.set64(State.fetchPage, ip & ~0xfffn);
+    cpu.set64(State.pageIp, ip & ~0xfffn);
+  }
+
+  /** TLB entry for a fetch; -1: the fault has been dealt with as a step, or the machine stops. */
+  private translateFetch(lo: number, hi: number): number {
+    const { cpu } = this;
+    const i = cpu.mmu.translate(cpu, lo, hi, Access.execute);
+    if (i < 0) {
+      cpu.set32(State.pendingReason, cpu.get32(State.pendingKind) === 1 ? 0 : cpu.get32(State.pendingReason));
+      this.concludeException(handlePendingException(cpu, this.ports));
+      return -1;
+    }
+    if (cpu.memory.offsetOf(entryPage(cpu, i)) < 0) {
+      cpu.notModelled(`fetching instructions from outside RAM (physical address 0x${entryPage(cpu, i).toString(16)})`);
+      return -1;
+    }
+    return i;
+  }
+
+  /** An instruction whose bytes lie in two pages is decoded each time, since the second page's translation can change. */
+  private crossPage(shadow: number, resume: number, ignoreBreakpoint: boolean): RunEnd | undefined {
+    const { cpu, code } = this;
+    const ip = cpu.rip;
+    if (!ignoreBreakpoint && this.isBreakpoint(ip)) return 'breakpoint';
+    const offset = Number(ip & 0xfffn);
+    const next = ((ip & ~0xfffn) + 4096n) & cpu.get64(State.ipMask);
+    const i = this.translateFetch(Number(next & 0xffffffffn) >>> 0, Number(next >> 32n) >>> 0);
+    if (i < 0) return undefined;
+    const bytes = new Uint8Array(4096 - offset + 15);
+    bytes.set(cpu.memory.physRead(cpu.getF64(State.fetchHpa) + offset, 4096 - offset));
+    bytes.set(cpu.memory.physRead(entryPage(cpu, i), 15), 4096 - offset);
+    const { record } = code.temporaryRecord(bytes.subarray(0, Math.max(15, 4096 - offset)), offset, this.mode());
+    cpu.set32(State.codeTable, code.tableFor(cpu.getF64(State.fetchHpa), this.mode()));
+    return this.enter(record, 1, shadow, resume, true);
+  }
+
+  /** Carries out the one instruction under a breakpoint that does not stop. */
+  private pastBreakpoint(shadow: number, resume: number): RunEnd | undefined {
+    const { cpu } = this;
+    const { u16 } = cpu.memory;
+    const record = cpu.get32(State.exitRecord);
+    const real = u16[(record + Rec.alternative) >> 1];
+    u16[record >> 1] = real;
+    const end = this.enter(this.code.startRecord, 1, shadow, resume, true);
+    // The instruction may have rewritten itself: then the record is a link by now.
+    if (u16[record >> 1] === real && this.code.recordIsLive(record)) u16[record >> 1] = Handler.breakpoint;
+    return end;
+  }
+}

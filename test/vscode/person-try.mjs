@@ -1,0 +1,157 @@
+// Someone at the keyboard: installs the packaged extension into a real VS Code, opens an example, presses F5, ticks a VM-exit breakpoint with a
+// condition, looks at the stack, the VMCS and a hover. Screenshots go to out/vscode; UPDATE=1 renews the README's picture.
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { root } from '../../scripts/bundles.mjs';
+import { openBrowser } from '../../scripts/vscode/browser.mjs';
+import { folderUrl, startServer } from '../../scripts/vscode/server.mjs';
+
+const out = process.env.NESTSCOPE_OUT ?? join(root, 'out/vscode');
+const examples = process.env.NESTSCOPE_EXAMPLES ?? join(root, 'examples');
+const counts = { passed: 0, failed: 0, skipped: 0, skips: [], failures: [] };
+const patience = 20_000;
+
+mkdirSync(out, { recursive: true });
+const vsix = join(out, 'nestscope.vsix');
+const packed = spawnSync('cp', ['/tmp/ns/vs/x.vsix', vsix]);
+if (packed.status !== 0) throw new Error(`the package could not be made: ${packed.stdout}${packed.stderr}`);
+
+const server = await startServer({
+  vsix,
+  settings: {
+    'workbench.colorTheme': 'Default Dark Modern',
+    'window.zoomLevel': 0,
+    'editor.fontSize': 13,
+    'debug.toolBarLocation': 'docked',
+  },
+});
+const browser = await openBrowser();
+const page = await (await browser.newContext({ viewport: { width: 1600, height: 1000 } })).newPage();
+const shot = (name) => page.screenshot({ path: join(out, `${name}.png`) });
+
+/** One thing that the person does and sees; the next ones make no sense when it fails. */
+async function does(what, act) {
+  const name = `person ${what}`;
+  const started = Date.now();
+  try {
+    await act();
+    counts.passed++;
+    console.log(`    ok  ${name}  ${Date.now() - started} ms`);
+  } catch (error) {
+    counts.failed++;
+    counts.failures.push(name);
+    await shot('person-failed').catch(() => {});
+    console.log(`    FAILED  ${name}\n${error.message}\n    (screenshot out/vscode/person-failed.png)`);
+    throw error;
+  }
+}
+
+const pane = (title) => page.locator('.pane', { has: page.locator('.pane-header', { hasText: title }) });
+async function setPane(title, open) {
+  const header = pane(title).locator('.pane-header').first();
+  await header.waitFor({ timeout: patience });
+  if ((await header.getAttribute('aria-expanded')) !== String(open)) await header.click();
+}
+const row = (title, text) => pane(title).locator('.monaco-list-row', { hasText: text }).first();
+
+try {
+  await does('opens nested-hello.asm from the explorer', async () => {
+    await page.goto(folderUrl(server.port, examples));
+    await page.locator('.monaco-workbench').waitFor({ timeout: 60_000 });
+    await page.getByRole('treeitem', { name: 'nested-hello', exact: true }).click({ timeout: 30_000 });
+    await page.getByRole('treeitem', { name: 'nested-hello.asm' }).dblclick({ timeout: patience });
+    await page.locator('.view-lines').getByText('hypervisor').first().waitFor({ timeout: patience });
+  });
+
+  await does('presses F5 and stands before the first instruction', async () => {
+    const frame = page.locator('.debug-call-stack .monaco-list-row', { hasText: /^L1 / }).first();
+    await page.keyboard.press('Control+Shift+D');
+    await page.locator('.part.sidebar').getByText('Run and Debug').first().waitFor({ timeout: patience });
+    // F5 does nothing until the debug contributions have loaded.
+    for (let attempt = 0; !(await frame.isVisible()); attempt++) {
+      if (attempt === 6) throw new Error('no frame after six times F5');
+      await page.keyboard.press('F5');
+      await frame.waitFor({ timeout: 5000 }).catch(() => {});
+    }
+    await shot('person-entry');
+  });
+
+  await does('makes the side bar wider', async () => {
+    const sash = page.locator('.split-view-container > .sash, .monaco-sash.vertical').filter({ visible: true });
+    const side = await page.locator('.part.sidebar').boundingBox();
+    await page.mouse.move(side.x + side.width, 500);
+    await page.mouse.down();
+    await page.mouse.move(side.x + 520, 500, { steps: 8 });
+    await page.mouse.up();
+    await page.mouse.move(1000, 400);
+    if ((await page.locator('.part.sidebar').boundingBox()).width < 480) throw new Error(`the side bar did not move (${await sash.count()} sashes)`);
+  });
+
+  await does('ticks "VM exit" and gives it the condition reason == EPT_VIOLATION', async () => {
+    await setPane('Watch', false);
+    await setPane('Breakpoints', true);
+    const filter = row('Breakpoints', 'VM exit');
+    await filter.waitFor({ timeout: patience });
+    await filter.hover();
+    await filter.locator('.monaco-custom-toggle, input[type=checkbox]').first().click();
+    await filter.hover();
+    await filter.locator('.action-label[aria-label*="Condition"]').first().click();
+    const input = pane('Breakpoints').locator('input').last();
+    await input.fill('reason == EPT_VIOLATION');
+    await input.press('Enter');
+    await row('Breakpoints', 'EPT_VIOLATION').waitFor({ timeout: patience });
+  });
+
+  await does('goes on with F5 and stands on the EPT violation, L2 above L1 in the call stack', async () => {
+    await page.keyboard.press('F5');
+    const stack = page.locator('.debug-call-stack .monaco-list-row');
+    await stack.filter({ hasText: /^L2 / }).first().waitFor({ timeout: patience });
+    await stack.filter({ hasText: /^L1 / }).first().waitFor({ timeout: patience });
+    await page.locator('.exception-widget').filter({ hasText: 'EPT' }).waitFor({ timeout: patience });
+    await page.locator('.view-line', { hasText: '.' }).first().waitFor({ timeout: patience });
+  });
+
+  await does('opens Control Structures and reads the VMCS', async () => {
+    await setPane('Breakpoints', false);
+    await setPane('Control Structures', true);
+    const first = pane('Control Structures').locator('.monaco-list-row').first();
+    await first.waitFor({ timeout: patience });
+    await row('Control Structures', /exit.information/i).click();
+    await row('Control Structures', /GUEST_PHYSICAL_ADDRESS/i).waitFor({ timeout: patience });
+    await page.waitForTimeout(500);
+    await shot('nested-hello');
+  });
+
+  await does('hovers over a symbol and reads GVA → GPA → HPA', async () => {
+    const line = page.locator('.view-line', { hasText: /^guest_touch:/ }).first();
+    const box = await line.boundingBox();
+    await page.mouse.move(box.x + 30, box.y + box.height / 2);
+    const hover = page.locator('.debug-hover-widget, .monaco-hover').filter({ hasText: 'HPA' }).first();
+    await hover.waitFor({ timeout: patience });
+    await shot('hover');
+  });
+
+  await does('goes on to the end and reads what the guest printed', async () => {
+    await page.mouse.move(10, 10);
+    await page.keyboard.press('F5');
+    await page
+      .locator('.debug-call-stack')
+      .first()
+      .waitFor({ state: 'hidden', timeout: patience })
+      .catch(() => {});
+    await page.getByText('nested-hello: good').first().waitFor({ timeout: patience });
+    await shot('person-end');
+  });
+
+  if (process.env.UPDATE) {
+    mkdirSync(join(root, 'docs/images'), { recursive: true });
+    copyFileSync(join(out, 'nested-hello.png'), join(root, 'docs/images/nested-hello.png'));
+  }
+} catch {
+  process.exitCode = 1;
+} finally {
+  console.log(`counts ${JSON.stringify(counts)}`);
+  await browser.close();
+  await server.stop();
+}
