@@ -45,7 +45,8 @@ export class RequestArguments {
   objects(name: string): Record<string, unknown>[] {
     const value = this.values[name] ?? [];
     if (!Array.isArray(value)) return this.refuse(name, 'a list');
-    for (const element of value) if (typeof element !== 'object' || element === null || Array.isArray(element)) return this.refuse(name, 'a list of objects');
+    for (const element of value)
+      if (typeof element !== 'object' || element === null || Array.isArray(element)) return this.refuse(name, 'a list of objects');
     return value as Record<string, unknown>[];
   }
   texts(name: string): string[] {

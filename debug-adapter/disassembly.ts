@@ -60,7 +60,15 @@ export class Disassembler {
         const at = BigInt.asUintN(64, address + BigInt(position));
         result.push(
           valid
-            ? { address: at, length, bytes: code, text: this.formatter.format(this.instruction), valid, target: this.target(), kind: this.kind() }
+            ? {
+                address: at,
+                length,
+                bytes: code,
+                text: this.formatter.format(this.instruction),
+                valid,
+                target: this.target(),
+                kind: this.kind(),
+              }
             : { address: at, length, bytes: code, text: `db 0x${code[0]!.toString(16).padStart(2, '0')}`, valid, kind: 'plain' },
         );
       }
@@ -80,7 +88,9 @@ export class Disassembler {
       case iced.FlowControl.UnconditionalBranch:
       case iced.FlowControl.ConditionalBranch:
       case iced.FlowControl.Call:
-        return instruction.op0Kind === iced.OpKind.NearBranch16 || instruction.op0Kind === iced.OpKind.NearBranch32 || instruction.op0Kind === iced.OpKind.NearBranch64
+        return instruction.op0Kind === iced.OpKind.NearBranch16 ||
+          instruction.op0Kind === iced.OpKind.NearBranch32 ||
+          instruction.op0Kind === iced.OpKind.NearBranch64
           ? instruction.nearBranchTarget
           : undefined;
       default:

@@ -17,7 +17,8 @@ const quoted = (text: string): string => `'${text.length > 60 ? `${text.slice(0,
 
 export const requestErrors = {
   notLaunched: (command: string) => new RequestError(1001, `'${command}' needs a machine, and none has been launched yet.`),
-  alreadyLaunched: () => new RequestError(1002, 'This session has launched its machine already: use restart, or start another session.', true),
+  alreadyLaunched: () =>
+    new RequestError(1002, 'This session has launched its machine already: use restart, or start another session.', true),
   unknown: (command: string) => new RequestError(1003, `The request ${quoted(command)} is not known to this debug adapter.`),
   running: (command: string) => new RequestError(1004, `'${command}' needs a stopped machine: pause it first.`),
   notRunning: () => new RequestError(1005, 'The machine is not running.'),
@@ -32,9 +33,17 @@ export const requestErrors = {
   attach: () => new RequestError(1012, "The request 'attach' is not possible: Nestscope runs its own machine. Use 'launch'.", true),
   notYet: (what: string) => new RequestError(1013, `${what} is not available yet.`),
   bug: (command: string, message: string) =>
-    new RequestError(1099, `Nestscope's debug adapter made a mistake while answering '${command}': ${message}. Please report it with the launch configuration.`),
+    new RequestError(
+      1099,
+      `Nestscope's debug adapter made a mistake while answering '${command}': ${message}. Please report it with the launch configuration.`,
+    ),
+  noException: () => new RequestError(1015, 'The machine was not stopped by an exception, a VM exit or the end of its run.'),
   noFile: (path: string, why: string) => new RequestError(1014, `The file ${path} cannot be read: ${why}`, true),
 };
+
+export function stepLimitSentence(steps: number): string {
+  return `The machine reached the limit of ${steps} steps that the launch configuration sets (maxSteps).`;
+}
 
 function describeGiven(given: unknown): string {
   if (given === undefined) return 'nothing';
@@ -61,7 +70,8 @@ export const expressionErrors = {
       `${quoted(name)} is no register, symbol, VMCS field, event variable or exit reason${similar === undefined ? '' : `; did you mean ${similar}?`}${similar === undefined ? '.' : ''}`,
     ),
   notInEvent: (name: string) => new RequestError(1108, `The variable '${name}' has no value in this event.`),
-  unknownFunction: (name: string) => new RequestError(1109, `There is no function ${quoted(name)}: the functions are gpa(address) and hpa(address).`),
+  unknownFunction: (name: string) =>
+    new RequestError(1109, `There is no function ${quoted(name)}: the functions are gpa(address) and hpa(address).`),
   functionArgument: (name: string) => new RequestError(1110, `The function ${name}() takes one argument, an address.`),
   unmapped: (address: string, why: string) => new RequestError(1111, `${address} is not mapped: ${why}`),
   unreadable: (address: string) => new RequestError(1112, `Memory at ${address} cannot be read.`),
@@ -83,22 +93,25 @@ export const breakpointErrors = {
   noSymbol: (name: string, similar: string | undefined) =>
     `No symbol ${quoted(name)} in the program's symbol table${similar === undefined ? '.' : `; did you mean ${similar}?`}`,
   noExitReason: (name: string, similar: string | undefined) =>
-    `${quoted(name)} is no VM-exit reason${similar === undefined ? ': use the manual\'s names, such as EPT_VIOLATION.' : `; did you mean ${similar}?`}`,
+    `${quoted(name)} is no VM-exit reason${similar === undefined ? ": use the manual's names, such as EPT_VIOLATION." : `; did you mean ${similar}?`}`,
   badAddress: (text: string) => `${quoted(text)} is no address: expected 0x… or l2:gva:0x….`,
   notLinear: (text: string) => `${text} is a physical address; instruction breakpoints take linear addresses only so far.`,
   badHitCondition: (text: string) => `The hit condition ${quoted(text)} is not understood: use 5, == 5, > 5, >= 5, < 5, <= 5 or % 5.`,
   badLogMessage: (sentence: string) => `The log message is not understood: ${sentence}`,
   badCondition: (sentence: string) => `The condition is not understood: ${sentence}`,
   unknownFilter: (id: string) => `There is no exception filter ${quoted(id)}.`,
-  conditionFailed: (condition: string, sentence: string) => `The condition ${quoted(condition)} could not be evaluated, so the machine stopped: ${sentence}`,
+  conditionFailed: (condition: string, sentence: string) =>
+    `The condition ${quoted(condition)} could not be evaluated, so the machine stopped: ${sentence}`,
   notHeld: (text: string) => `${quoted(text)} is expected to be a list entry with the protocol's attributes.`,
 };
 
 export const memoryErrors = {
-  badReference: (text: string) => new RequestError(1201, `${quoted(text)} is no memory reference: expected 0x…, l1:gva:0x…, l2:gpa:0x… or hpa:0x….`),
+  badReference: (text: string) =>
+    new RequestError(1201, `${quoted(text)} is no memory reference: expected 0x…, l1:gva:0x…, l2:gpa:0x… or hpa:0x….`),
   badData: () => new RequestError(1202, 'The data to write is not base64.'),
   tooMuch: (what: string, limit: number) => new RequestError(1203, `${what} is more than one request may ask for (${limit}).`),
-  notWritten: (reference: string) => new RequestError(1204, `Nothing could be written at ${reference}: the address is not mapped to memory.`, true),
+  notWritten: (reference: string) =>
+    new RequestError(1204, `Nothing could be written at ${reference}: the address is not mapped to memory.`, true),
 };
 
 export const variableErrors = {

@@ -56,7 +56,9 @@ function shown(debuggee: Debuggee, frame: Frame, value: Value): Pick<Evaluated, 
   const flags = value.origin?.kind === 'register' && value.origin.name === 'rflags' ? ` ${flagsInWords(value.value)}` : '';
   const words = value.description ? ` ${value.description}` : '';
   const result = symbol ? `${hex(value.value)} <${symbolText(debuggee.symbols, place!.level, value.value)}>` : formatValue(value);
-  const resolution = value.place ? debuggee.machine.resolve(frame.vcpu, value.place.level, value.place.space, value.place.address) : undefined;
+  const resolution = value.place
+    ? debuggee.machine.resolve(frame.vcpu, value.place.level, value.place.space, value.place.address)
+    : undefined;
   return { result: result + flags + words, memoryReference: place && formatPlace(place), resolution };
 }
 
@@ -73,13 +75,14 @@ function placeOf(value: Value, frame: Frame): MemoryPlace | undefined {
     if (origin.name === 'gpa') return { space: 'gpa', level: 2, address: value.value };
     return ['rip', 'linear', 'cr2'].includes(origin.name) ? { space: 'gva', level: frame.level, address: value.value } : undefined;
   }
-  if (origin?.kind === 'field' || origin?.kind === 'constant') return undefined;
+  if (origin?.kind === 'field') return origin.pointsTo;
+  if (origin?.kind === 'constant') return undefined;
   return { space: 'gva', level: frame.level, address: value.value };
 }
 
 function isAddressRegister(name: string): boolean {
   const part = REGISTER_PARTS.get(name);
-  return (part ? part.bits >= 32 && part.whole !== 'rflags' : /^r([a-d]x|[sd]i|[sb]p|ip|\d+)$|\.base$|^cr2$/.test(name)) ?? false;
+  return (part ? part.bits >= 32 && part.whole !== 'rflags' : /^r([a-d]x|[sd]i|[sb]p|ip|\d+)$|_base$|^cr2$/.test(name)) ?? false;
 }
 
 /** A hover that means nothing gets an empty success: a refusal would pop up before the user's eyes. */
@@ -92,12 +95,18 @@ function hover(debuggee: Debuggee, frame: Frame, text: string): Evaluated {
     const { result, memoryReference } = shown(debuggee, frame, value);
     const place = value.origin?.kind === 'memory' ? value.origin.place : placeOf(value, frame);
     if (!place) {
-      const sentence = value.origin?.kind === 'constant' && typeof value.value === 'bigint' ? exitReasonSentence(Number(value.value)) : undefined;
+      const sentence =
+        value.origin?.kind === 'constant' && typeof value.value === 'bigint' ? exitReasonSentence(Number(value.value)) : undefined;
       return { result: `${text.trim()} = ${result}${sentence ? `: ${sentence}` : ''}`, changed: false };
     }
     const resolution = debuggee.machine.resolve(frame.vcpu, place.level, place.space, place.address);
     const head = expression.kind === 'number' || expression.kind === 'place' ? '' : `${text.trim()} = ${result}: `;
-    return { result: `${head}L${place.level} ${resolution.summary}`, memoryReference, resolution, changed: false };
+    return {
+      result: `${head}${place.space === 'hpa' ? '' : `L${place.level} `}${resolution.summary}`,
+      memoryReference,
+      resolution,
+      changed: false,
+    };
   } catch (error) {
     if (error instanceof RequestError) return NOTHING;
     throw error;
@@ -146,8 +155,16 @@ export function completions(debuggee: Debuggee, frame: Frame | undefined, text: 
       items.push(item);
     }
   };
-  if (frame) offer([...frame.registers.names()].filter((name) => frame.registers.get(name) !== undefined), 'variable');
-  offer(Object.keys(EVENT_VARIABLES).filter((name) => debuggee.event.has(name)), 'property', (name) => EVENT_VARIABLES[name]);
+  if (frame)
+    offer(
+      [...frame.registers.names()].filter((name) => frame.registers.get(name) !== undefined),
+      'variable',
+    );
+  offer(
+    Object.keys(EVENT_VARIABLES).filter((name) => debuggee.event.has(name)),
+    'property',
+    (name) => EVENT_VARIABLES[name],
+  );
   offer(['gpa', 'hpa'], 'function');
   if (lower.length > 0) {
     offer(debuggee.vmcs(frame?.vcpu ?? 0).names(), 'field');

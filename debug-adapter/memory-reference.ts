@@ -26,7 +26,11 @@ export function parsePlace(text: string, defaultLevel: Level): MemoryPlace | und
   const [, level, space, digits] = match;
   const address = BigInt(digits!);
   if (address > ADDRESS_MASK) return undefined;
-  return { space: (space?.toLowerCase() as AddressSpace | undefined) ?? 'gva', level: level ? (Number(level) as Level) : defaultLevel, address };
+  return {
+    space: (space?.toLowerCase() as AddressSpace | undefined) ?? 'gva',
+    level: level ? (Number(level) as Level) : defaultLevel,
+    address,
+  };
 }
 
 export function offsetPlace(place: MemoryPlace, offset: number | bigint): MemoryPlace {

@@ -39,7 +39,11 @@ function unreadable(debuggee: Debuggee, place: MemoryPlace, readable: number, co
   while (offset < count) {
     const at = offsetPlace(place, offset);
     offset += PAGE - Number(at.address % BigInt(PAGE));
-    if (offset < count && debuggee.machine.readMemory(FIRST_VCPU, place.level, place.space, offsetPlace(place, offset).address, 1).length > 0) break;
+    if (
+      offset < count &&
+      debuggee.machine.readMemory(FIRST_VCPU, place.level, place.space, offsetPlace(place, offset).address, 1).length > 0
+    )
+      break;
   }
   return Math.min(offset, count) - readable;
 }
@@ -62,11 +66,13 @@ export async function disassemble(
   debuggee: Debuggee,
   args: RequestArguments,
   sources: SourceFinder,
+  lineBase: number,
 ): Promise<DebugProtocol.DisassembleResponse['body']> {
   const place = placeOf(debuggee, args);
   const count = args.integer('instructionCount', 0, OFFSET_LIMIT);
   const skip = args.optionalInteger('instructionOffset', -OFFSET_LIMIT, OFFSET_LIMIT) ?? 0;
-  if (count > MOST_INSTRUCTIONS || Math.abs(skip) > MOST_INSTRUCTIONS) throw memoryErrors.tooMuch(`${Math.max(count, Math.abs(skip))} instructions`, MOST_INSTRUCTIONS);
+  if (count > MOST_INSTRUCTIONS || Math.abs(skip) > MOST_INSTRUCTIONS)
+    throw memoryErrors.tooMuch(`${Math.max(count, Math.abs(skip))} instructions`, MOST_INSTRUCTIONS);
   const bits = bitsOf(debuggee, place);
   const before = skip < 0 ? codeBefore(debuggee, place, bits, -skip).slice(0, count) : [];
   const wanted = count - before.length;
@@ -74,7 +80,7 @@ export async function disassemble(
   const instructions: DebugProtocol.DisassembledInstruction[] = [];
   let previous: string | undefined;
   for (const code of [...before, ...after]) {
-    const shown = await show(debuggee, place, code, sources, previous);
+    const shown = await show(debuggee, place, code, sources, previous, lineBase);
     previous = shown.location ? `${shown.location.path}:${shown.line}` : previous;
     instructions.push(shown);
   }
@@ -122,7 +128,8 @@ function codeBefore(debuggee: Debuggee, place: MemoryPlace, bits: CodeBits, coun
   const reach = Math.min(count * LONGEST_INSTRUCTION, Number(place.address > BigInt(1 << 20) ? 1 << 20 : place.address));
   const symbol = place.space === 'gva' ? debuggee.symbols.symbolAt(place.level, place.address - 1n) : undefined;
   const starts: bigint[] = [];
-  if (symbol && place.address - symbol.address >= BigInt(2 * count)) starts.push(symbol.address > place.address - BigInt(reach) ? symbol.address : place.address - BigInt(reach));
+  if (symbol && place.address - symbol.address >= BigInt(2 * count))
+    starts.push(symbol.address > place.address - BigInt(reach) ? symbol.address : place.address - BigInt(reach));
   for (let offset = reach; offset > Math.max(0, reach - LONGEST_INSTRUCTION); offset--) starts.push(place.address - BigInt(offset));
   if (symbol && !starts.includes(symbol.address)) starts.push(symbol.address);
   let best: DisassembledCode[] = [];
@@ -153,6 +160,7 @@ async function show(
   code: DisassembledCode | NoCode,
   sources: SourceFinder,
   previous: string | undefined,
+  lineBase: number,
 ): Promise<DebugProtocol.DisassembledInstruction> {
   const address = hex(code.address);
   if ('missing' in code) return { address, instruction: '(not readable)', presentationHint: 'invalid' };
@@ -170,9 +178,10 @@ async function show(
   if (row) {
     const source = await sources.find(row.file);
     // Said once for each run of instructions of a line.
-    if (source && `${source.path}:${row.line}` !== previous) {
+    const line = row.line - 1 + lineBase;
+    if (source && `${source.path}:${line}` !== previous) {
       result.location = source;
-      result.line = row.line;
+      result.line = line;
     }
   }
   return result;

@@ -89,7 +89,13 @@ export interface PositionResult {
   readonly vcpuCount: number;
   readonly running: boolean;
   readonly ended: boolean;
-  readonly vcpus: readonly { readonly vcpu: number; readonly level: Level; readonly rip: string; readonly codeBits: number; readonly cpl: number }[];
+  readonly vcpus: readonly {
+    readonly vcpu: number;
+    readonly level: Level;
+    readonly rip: string;
+    readonly codeBits: number;
+    readonly cpl: number;
+  }[];
 }
 
 export interface SerialInputArguments {

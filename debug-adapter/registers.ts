@@ -82,14 +82,14 @@ export function flagsInWords(rflags: bigint): string {
 }
 
 const SEGMENTS = new Set(['cs', 'ss', 'ds', 'es', 'fs', 'gs', 'tr', 'ldtr', 'gdtr', 'idtr']);
-const CONTROL = /^(cr\d+|dr\d+|xcr0|efer)$/;
+const CONTROL = /^(cr\d+|dr\d+|xcr0|efer|cpl)$/;
 
 export type RegisterGroup = 'general' | 'flags' | 'segment' | 'control' | 'msr';
-/** Which scope shows a register; cs.base and the like belong to their segment. */
+/** Which scope shows a register; cs_base and the like belong to their segment. */
 export function groupOf(name: string): RegisterGroup {
   if (name === 'rflags') return 'flags';
   if ((GENERAL_REGISTERS as readonly string[]).includes(name)) return 'general';
-  if (SEGMENTS.has(name.split(/[._]/)[0]!.replace(/(base|limit|access|rights)$/i, ''))) return 'segment';
+  if (SEGMENTS.has(name.split('_')[0]!)) return 'segment';
   if (CONTROL.test(name)) return 'control';
   return 'msr';
 }
@@ -122,10 +122,10 @@ const FIELDS: Readonly<Record<string, string>> = {
   gs: 'GS_SELECTOR',
   ldtr: 'LDTR_SELECTOR',
   tr: 'TR_SELECTOR',
-  'fs.base': 'FS_BASE',
-  'gs.base': 'GS_BASE',
-  'gdtr.base': 'GDTR_BASE',
-  'idtr.base': 'IDTR_BASE',
+  fs_base: 'FS_BASE',
+  gs_base: 'GS_BASE',
+  gdtr_base: 'GDTR_BASE',
+  idtr_base: 'IDTR_BASE',
   efer: 'IA32_EFER',
   pat: 'IA32_PAT',
 };
@@ -136,8 +136,16 @@ export interface VmcsReader {
 
 /** A guest whose exit has been committed: state from the guest-state area; the general registers but RSP are still in the processor. */
 export function exitedGuestRegisters(cpu: CpuView, vmcs: VmcsReader, rip: bigint): FrameRegisters {
-  const inProcessor = (name: string): boolean => (GENERAL_REGISTERS as readonly string[]).includes(name) && name !== 'rip' && name !== 'rsp';
-  return heldByVmcs(2, 'GUEST_', vmcs, rip, (name) => (inProcessor(name) ? cpu.register(name) : undefined), GENERAL_REGISTERS.filter(inProcessor));
+  const inProcessor = (name: string): boolean =>
+    (GENERAL_REGISTERS as readonly string[]).includes(name) && name !== 'rip' && name !== 'rsp';
+  return heldByVmcs(
+    2,
+    'GUEST_',
+    vmcs,
+    rip,
+    (name) => (inProcessor(name) ? cpu.register(name) : undefined),
+    GENERAL_REGISTERS.filter(inProcessor),
+  );
 }
 
 /** A hypervisor under a running guest: what the next VM exit will load. */

@@ -11,9 +11,10 @@ export function stepName(step: ResolutionStep): string {
 /** 0x…, rwx, at GPA 0x… (HPA 0x…): stops: not present */
 export function stepInWords(step: ResolutionStep): string {
   const where = step.stage === 'ept' ? `HPA ${hex(step.entryAddress)}` : `GPA ${hex(step.entryAddress)}`;
-  const host = step.stage === 'guest' && step.entryHpa !== undefined && step.entryHpa !== step.entryAddress ? ` (HPA ${hex(step.entryHpa)})` : '';
+  const host =
+    step.stage === 'guest' && step.entryHpa !== undefined && step.entryHpa !== step.entryAddress ? ` (HPA ${hex(step.entryHpa)})` : '';
   const large = step.largePage ? ', maps a page' : '';
-  return `${hex(step.entry)}, ${step.permissions}${large}, at ${where}${host}${step.stops === undefined ? '' : `; stops here: ${step.stops}`}`;
+  return `${hex(step.entry)}, ${step.permissions || 'no access'}${large}, at ${where}${host}${step.stops === undefined ? '' : `; stops here: ${step.stops}`}`;
 }
 
 export function resolutionOnWire(resolution: Resolution): ResolveResult {

@@ -33,6 +33,7 @@ export interface RunListener {
   /** A slice is over: whatever the guest printed can be passed on. */
   sliceEnded(): void;
   output(line: string): void;
+  limitReached(steps: number): void;
   /** For the conditions of breakpoints. */
   namesAt(event: StopReason, hits: number): Names;
 }
@@ -62,6 +63,8 @@ export class Runner {
     private readonly breakpoints: AddressBreakpoints,
     private readonly filters: ExceptionFilters,
     private readonly listener: RunListener,
+    /** Position at which the run ends whatever happens (the launch attribute maxSteps). */
+    private readonly lastStep: number = Infinity,
   ) {}
 
   get running(): boolean {
@@ -108,8 +111,12 @@ export class Runner {
     do {
       const stretch = plan.next();
       this.arm(stretch);
-      const maxSteps = Math.max(1, Math.min(stretch.steps ?? Infinity, this.budget));
       const stepsBefore = this.machine.steps;
+      if (stepsBefore >= this.lastStep) {
+        this.listener.limitReached(this.lastStep);
+        return { reason: 'pause', exitView: false };
+      }
+      const maxSteps = Math.max(1, Math.min(stretch.steps ?? Infinity, this.budget, this.lastStep - stepsBefore));
       const reason = this.machine.runSlice({ maxSteps, ignoreFirstBreakpoint: this.ignoreFirst });
       const made = this.machine.steps - stepsBefore;
       const after = this.scheduler.now();
@@ -171,7 +178,8 @@ export class Runner {
       (stretch.steps !== undefined && made >= stretch.steps) ||
       (reason.kind === 'vm-exit' && stretch.vmExit === true) ||
       (reason.kind === 'vm-entry' && stretch.vmEntry === true) ||
-      (reason.kind === 'breakpoint' && (stretch.until ?? []).some(({ address, level }) => address === reason.address && (level ?? reason.level) === reason.level));
+      (reason.kind === 'breakpoint' &&
+        (stretch.until ?? []).some(({ address, level }) => address === reason.address && (level ?? reason.level) === reason.level));
     if (!reached || plan.after(reason) === 'again') return undefined;
     return this.arrived();
   }
@@ -201,7 +209,9 @@ export class Runner {
     const trigger = filter && this.filters.trigger(filter);
     const byFilter = trigger !== undefined && this.decide(trigger.met((hits) => this.listener.namesAt(reason, hits)));
     const byName = reason.kind !== 'vm-exit' ? [] : this.breakpoints.onExit(reason.exit.reasonNumber);
-    const hit = byName.filter((breakpoint) => breakpoint.trigger && this.decide(breakpoint.trigger.met((hits) => this.listener.namesAt(reason, hits))));
+    const hit = byName.filter(
+      (breakpoint) => breakpoint.trigger && this.decide(breakpoint.trigger.met((hits) => this.listener.namesAt(reason, hits))),
+    );
     if (byFilter || this.filters.isAlways(reason.kind)) return { reason: 'exception', cause: reason, exitView };
     if (hit.length > 0) return { reason: 'function breakpoint', hitBreakpointIds: hit.map(({ id }) => id), cause: reason, exitView };
     return undefined;

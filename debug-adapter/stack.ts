@@ -28,12 +28,26 @@ export function framesOf(debuggee: Debuggee, vcpu: number): Frame[] {
     const registers = exitedGuestRegisters(cpu, debuggee.vmcs(vcpu), exit.rip);
     const bits = cpu.other()?.codeBits ?? 64;
     const top = frame(debuggee, vcpu, 2, 'exited', exit.rip, bits, registers, ` (exited: ${exit.reason})`);
-    return [top, ...callersOf(debuggee, vcpu, top, cpu), ...entryFrame(debuggee, vcpu, cpu), ...liveFrames(debuggee, vcpu, cpu, ' (VM-exit handler)')];
+    return [
+      top,
+      ...callersOf(debuggee, vcpu, top, cpu),
+      ...entryFrame(debuggee, vcpu, cpu),
+      ...liveFrames(debuggee, vcpu, cpu, ' (VM-exit handler)'),
+    ];
   }
   const frames = liveFrames(debuggee, vcpu, cpu, '');
   const other = cpu.other();
   if (cpu.level !== 2 || !other) return frames;
-  const host = frame(debuggee, vcpu, 1, 'host', other.rip, other.codeBits, hostRegisters(debuggee.vmcs(vcpu), other.rip), ' (next VM exit)');
+  const host = frame(
+    debuggee,
+    vcpu,
+    1,
+    'host',
+    other.rip,
+    other.codeBits,
+    hostRegisters(debuggee.vmcs(vcpu), other.rip),
+    ' (next VM exit)',
+  );
   return [...frames, ...entryFrame(debuggee, vcpu, cpu), host];
 }
 
@@ -53,7 +67,10 @@ function callersOf(debuggee: Debuggee, vcpu: number, top: Frame, cpu: CpuView): 
     if (rbp !== undefined) known.rbp = rbp;
     const cr3 = top.registers.get('cr3');
     if (cr3 !== undefined) known.cr3 = cr3;
-    return { ...frame(debuggee, vcpu, top.level, 'caller', returnAddress, top.codeBits, callerRegisters(top.level, known), ''), lineAddress: returnAddress - 1n };
+    return {
+      ...frame(debuggee, vcpu, top.level, 'caller', returnAddress, top.codeBits, callerRegisters(top.level, known), ''),
+      lineAddress: returnAddress - 1n,
+    };
   });
 }
 

@@ -75,7 +75,14 @@ export function stepOut(debuggee: Debuggee): Plan {
   const cpu = cpuOf(debuggee);
   if (cpu.level === 2) return untilVmExit();
   const unwinder = new Unwinder(debuggee.machine, debuggee.symbols, debuggee.disassembler);
-  const start = { vcpu: FIRST_VCPU, level: cpu.level, codeBits: cpu.codeBits, rip: cpu.rip, rsp: stackPointer(cpu), rbp: cpu.register('rbp') };
+  const start = {
+    vcpu: FIRST_VCPU,
+    level: cpu.level,
+    codeBits: cpu.codeBits,
+    rip: cpu.rip,
+    rsp: stackPointer(cpu),
+    rbp: cpu.register('rbp'),
+  };
   const caller = cpu.exitJustCommitted ? undefined : unwinder.callers(start, 1)[0];
   if (caller) return untilReturn(debuggee, caller.returnAddress, caller.slot + 1n);
   return untilReturnInstruction(debuggee);
@@ -101,8 +108,16 @@ function untilReturnInstruction(debuggee: Debuggee): Plan {
   };
 }
 
+/** A plan by source line, unless the client asks for instructions or RIP has no source line. */
+export function lineOr(debuggee: Debuggee, granularity: unknown, into: boolean): Plan | undefined {
+  if (granularity === 'instruction') return undefined;
+  const cpu = cpuOf(debuggee);
+  const row = debuggee.symbols.rowAt(cpu.level, cpu.rip);
+  return row && stepLine(debuggee, row, into);
+}
+
 /** By source line; the caller has made sure that RIP has one. */
-export function stepLine(debuggee: Debuggee, row: LineRow, into: boolean): Plan {
+function stepLine(debuggee: Debuggee, row: LineRow, into: boolean): Plan {
   const start = cpuOf(debuggee);
   const level = start.level;
   let current = row;

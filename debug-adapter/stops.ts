@@ -1,6 +1,7 @@
 /** Why the machine stands: the protocol's stop reasons, and every stop told in words. */
+import { explainEntryFailure, explainExit } from '../emulator';
 import type { ExceptionRecord, StopReason, VmEntryFailureRecord, VmExitRecord } from '../emulator/api';
-import { exceptionName, exceptionWords, exitReasonSentence, vmInstructionErrorSentence } from './manual-tables';
+import { exceptionName, exceptionWords } from './manual-tables';
 import { hex } from './memory-reference';
 import { symbolText, type SymbolSource } from './symbol-source';
 
@@ -51,7 +52,11 @@ export function stopInWords(stop: StopReason | undefined, symbols: SymbolSource)
     case 'guest-exit':
       return { id: 'GUEST_EXIT', title: 'The guest ended', text: guestExitInWords(stop.value) };
     case 'not-modelled':
-      return { id: 'NOT_MODELLED', title: 'Not modelled', text: `The guest used something that the emulator does not model yet: ${stop.sentence}` };
+      return {
+        id: 'NOT_MODELLED',
+        title: 'Not modelled',
+        text: `The guest used something that the emulator does not model yet: ${stop.sentence}`,
+      };
     case 'internal-error':
       return {
         id: 'INTERNAL_ERROR',
@@ -73,28 +78,13 @@ export function guestExitInWords(value: number): string {
 }
 
 function exitInWords(exit: VmExitRecord, symbols: SymbolSource): StopInWords {
-  const facts = [
-    `L2 at ${symbolText(symbols, 2, exit.rip)} (RIP ${hex(exit.rip)})`,
-    `exit qualification ${hex(exit.qualification)}`,
-    ...(exit.gpa === undefined ? [] : [`guest-physical address ${hex(exit.gpa)}`]),
-    ...(exit.linear === undefined ? [] : [`guest-linear address ${hex(exit.linear)}`]),
-  ];
-  const sentence = exitReasonSentence(exit.reasonNumber) ?? 'A reserved exit reason.';
-  return { id: exit.reason, title: `VM exit: ${exit.reason}`, text: `${sentence} ${facts.join(', ')}.` };
+  const text = `${explainExit(exit)}\nThe guest was at ${symbolText(symbols, 2, exit.rip)}.`;
+  return { id: exit.reason, title: `VM exit: ${exit.reason}`, text };
 }
 
 function entryFailureInWords(failure: VmEntryFailureRecord, symbols: SymbolSource): StopInWords {
-  const where = `${failure.instruction} at ${symbolText(symbols, 1, failure.rip)}`;
-  const how =
-    failure.kind === 'exit'
-      ? `failed with exit reason ${failure.number}${failure.qualification ? `, qualification ${hex(failure.qualification)}` : ''}: ${exitReasonSentence(failure.number) ?? ''}`
-      : failure.kind === 'VMfailValid'
-        ? `failed with VM-instruction error ${failure.number}: ${vmInstructionErrorSentence(failure.number) ?? 'a reserved number.'}`
-        : 'failed without a current VMCS (VMfailInvalid).';
-  const { check } = failure;
-  const values = check?.fields.map(({ name, value }) => `${name} = ${hex(value)}`).join(', ');
-  const why = check ? ` The check that failed is ${check.name}: ${check.sentence}${values ? ` Here ${values}.` : ''} (SDM, "${check.section}")` : '';
-  return { id: check?.name ?? failure.kind, title: 'VM entry refused', text: `${where} ${how}${why}` };
+  const text = `${explainEntryFailure(failure)}\nThe hypervisor was at ${symbolText(symbols, 1, failure.rip)}.`;
+  return { id: failure.check?.name ?? failure.kind, title: 'VM entry refused', text };
 }
 
 function exceptionInWords(exception: ExceptionRecord, symbols: SymbolSource): string {
@@ -110,7 +100,8 @@ function exceptionInWords(exception: ExceptionRecord, symbols: SymbolSource): st
 function pageFaultInWords(errorCode: number): string {
   const access = errorCode & 0x10 ? 'instruction fetch' : errorCode & 2 ? 'write' : 'read';
   const who = errorCode & 4 ? 'user mode' : 'supervisor mode';
-  const why = errorCode & 8 ? 'a reserved bit is set' : errorCode & 0x20 ? 'protection key' : errorCode & 1 ? 'not permitted' : 'not present';
+  const why =
+    errorCode & 8 ? 'a reserved bit is set' : errorCode & 0x20 ? 'protection key' : errorCode & 1 ? 'not permitted' : 'not present';
   return `${access} in ${who}, ${why}`;
 }
 

@@ -1,10 +1,10 @@
 /** Scopes and variables of a frame: registers by group, flags, the VMCS through the inspector, the last VM exit decoded, page walks. */
 import type { DebugProtocol } from '@vscode/debugprotocol';
+import { explainExit } from '../emulator';
 import type { InspectNode, Resolution, VmExitRecord } from '../emulator/api';
 import type { Debuggee } from './debuggee';
 import { expressionErrors, variableErrors } from './errors';
 import { evaluateIn } from './evaluation';
-import { exitReasonSentence } from './manual-tables';
 import { formatPlace, hex } from './memory-reference';
 import { FLAG_BITS, flagsInWords, GENERAL_REGISTERS, groupOf, type RegisterGroup } from './registers';
 import { stepInWords, stepName } from './resolution';
@@ -36,7 +36,11 @@ export function scopesOf(debuggee: Debuggee, frame: Frame, references: Reference
   const names = frame.registers.names();
   for (const { group, title } of GROUPS) {
     if (!names.some((name) => groupOf(name) === group)) continue;
-    const scope: DebugProtocol.Scope = { name: title, variablesReference: references.add({ kind: 'registers', frame, group }), expensive: false };
+    const scope: DebugProtocol.Scope = {
+      name: title,
+      variablesReference: references.add({ kind: 'registers', frame, group }),
+      expensive: false,
+    };
     if (group === 'general') scope.presentationHint = 'registers';
     scopes.push(scope);
   }
@@ -62,7 +66,7 @@ export function variablesOf(debuggee: Debuggee, container: Container, references
     case 'inspect':
       return debuggee.machine.inspect.children(container.vcpu, container.id).map((node) => nodeVariable(container.vcpu, node, references));
     case 'last-exit':
-      return exitVariables(debuggee, container.exit, references);
+      return exitVariables(debuggee, container.exit);
     case 'resolution':
       return resolutionVariables(container.resolution);
   }
@@ -71,6 +75,7 @@ export function variablesOf(debuggee: Debuggee, container: Container, references
 function registerVariables(debuggee: Debuggee, frame: Frame, group: RegisterGroup): DebugProtocol.Variable[] {
   const { registers } = frame;
   const known = registers.names().filter((name) => groupOf(name) === group);
+  if (group === 'segment') return segmentVariables(frame, known);
   const order = group === 'general' ? GENERAL_REGISTERS.filter((name) => known.includes(name)) : known;
   return order.flatMap((name) => {
     const value = registers.get(name);
@@ -89,10 +94,31 @@ function registerVariables(debuggee: Debuggee, frame: Frame, group: RegisterGrou
   });
 }
 
+/** One row for each segment: selector, and what the processor has cached with it. */
+function segmentVariables(frame: Frame, known: readonly string[]): DebugProtocol.Variable[] {
+  const segments = [...new Set(known.map((name) => name.split('_')[0]!))];
+  return segments.map((segment) => {
+    const part = (name: string): string[] => {
+      const value = frame.registers.get(`${segment}_${name}`);
+      return value === undefined ? [] : [`${name} ${hex(value)}`];
+    };
+    const selector = frame.registers.get(segment);
+    const value = [...(selector === undefined ? [] : [hex(selector)]), ...part('base'), ...part('limit'), ...part('access')].join(', ');
+    const evaluateName = selector === undefined ? `${segment}_base` : segment;
+    return { name: segment, value, evaluateName, variablesReference: 0, presentationHint: { attributes: ['readOnly'] } };
+  });
+}
+
 function flagVariables(frame: Frame): DebugProtocol.Variable[] {
   const rflags = frame.registers.get('rflags') ?? 0n;
   const readOnly = frame.registers.live ? {} : { presentationHint: { attributes: ['readOnly'] } };
-  const whole = { name: 'rflags', value: `${hex(rflags)} ${flagsInWords(rflags)}`.trim(), evaluateName: 'rflags', variablesReference: 0, ...readOnly };
+  const whole = {
+    name: 'rflags',
+    value: `${hex(rflags)} ${flagsInWords(rflags)}`.trim(),
+    evaluateName: 'rflags',
+    variablesReference: 0,
+    ...readOnly,
+  };
   const bits = FLAG_BITS.map(({ name, shift, bits, meaning }) => ({
     name,
     value: String((rflags >> BigInt(shift)) & ((1n << BigInt(bits)) - 1n)),
@@ -117,7 +143,7 @@ function nodeVariable(vcpu: number, node: InspectNode, references: References): 
   return variable;
 }
 
-function exitVariables(debuggee: Debuggee, exit: VmExitRecord, references: References): DebugProtocol.Variable[] {
+function exitVariables(debuggee: Debuggee, exit: VmExitRecord): DebugProtocol.Variable[] {
   const row = (name: string, value: string, memoryReference?: string): DebugProtocol.Variable => ({
     name,
     value,
@@ -127,27 +153,26 @@ function exitVariables(debuggee: Debuggee, exit: VmExitRecord, references: Refer
   });
   const rows = [
     row('reason', `${exit.reason} (${exit.reasonNumber})`),
-    row('meaning', exitReasonSentence(exit.reasonNumber) ?? ''),
     row('qualification', hex(exit.qualification)),
-    row('guest RIP', `${hex(exit.rip)} <${symbolText(debuggee.symbols, 2, exit.rip)}>`, formatPlace({ space: 'gva', level: 2, address: exit.rip })),
+    row(
+      'guest RIP',
+      `${hex(exit.rip)} <${symbolText(debuggee.symbols, 2, exit.rip)}>`,
+      formatPlace({ space: 'gva', level: 2, address: exit.rip }),
+    ),
     row('instruction length', String(exit.instructionLength)),
   ];
-  if (exit.gpa !== undefined) rows.push(row('guest-physical address', hex(exit.gpa), formatPlace({ space: 'gpa', level: 2, address: exit.gpa })));
-  if (exit.linear !== undefined) rows.push(row('guest-linear address', hex(exit.linear), formatPlace({ space: 'gva', level: 2, address: exit.linear })));
-  if (exit.interruptionInfo >>> 31) rows.push(row('interruption information', hex(exit.interruptionInfo >>> 0)), row('interruption error code', hex(exit.interruptionError >>> 0)));
+  if (exit.gpa !== undefined)
+    rows.push(row('guest-physical address', hex(exit.gpa), formatPlace({ space: 'gpa', level: 2, address: exit.gpa })));
+  if (exit.linear !== undefined)
+    rows.push(row('guest-linear address', hex(exit.linear), formatPlace({ space: 'gva', level: 2, address: exit.linear })));
+  if (exit.interruptionInfo >>> 31)
+    rows.push(
+      row('interruption information', hex(exit.interruptionInfo >>> 0)),
+      row('interruption error code', hex(exit.interruptionError >>> 0)),
+    );
   rows.push(row('VMCS', hex(exit.vmcs), formatPlace({ space: 'gpa', level: 1, address: BigInt(exit.vmcs) })), row('step', String(exit.n)));
-  const decoded = decodedExit(debuggee, exit);
-  if (decoded) {
-    const variable = nodeVariable(exit.vcpu, decoded, references);
-    rows.splice(3, 0, { ...variable, name: 'decoded' });
-  }
+  rows.push(row('in words', explainExit(exit).replaceAll('\n', ' ')));
   return rows;
-}
-
-/** The inspector's node of this exit, which has the qualification in words. */
-export function decodedExit(debuggee: Debuggee, exit: VmExitRecord): InspectNode | undefined {
-  const nodes = debuggee.machine.inspect.children(exit.vcpu, 'exits');
-  return nodes.find((node) => node.id.split('/').includes(String(exit.n)));
 }
 
 export function resolutionVariables(resolution: Resolution): DebugProtocol.Variable[] {
@@ -161,11 +186,18 @@ export function resolutionVariables(resolution: Resolution): DebugProtocol.Varia
   const { level } = resolution.input;
   const rows = resolution.steps.map((step) => {
     const address = step.entryHpa ?? step.entryAddress;
-    return row(stepName(step), stepInWords(step), formatPlace({ space: step.entryHpa === undefined && step.stage === 'guest' ? 'gpa' : 'hpa', level, address }));
+    return row(
+      stepName(step),
+      stepInWords(step),
+      formatPlace({ space: step.entryHpa === undefined && step.stage === 'guest' ? 'gpa' : 'hpa', level, address }),
+    );
   });
-  if (resolution.gva !== undefined) rows.push(row('GVA', hex(resolution.gva), formatPlace({ space: 'gva', level, address: resolution.gva })));
-  if (resolution.gpa !== undefined) rows.push(row('GPA', hex(resolution.gpa), formatPlace({ space: 'gpa', level, address: resolution.gpa })));
-  if (resolution.hpa !== undefined) rows.push(row('HPA', hex(resolution.hpa), formatPlace({ space: 'hpa', level, address: resolution.hpa })));
+  if (resolution.gva !== undefined)
+    rows.push(row('GVA', hex(resolution.gva), formatPlace({ space: 'gva', level, address: resolution.gva })));
+  if (resolution.gpa !== undefined)
+    rows.push(row('GPA', hex(resolution.gpa), formatPlace({ space: 'gpa', level, address: resolution.gpa })));
+  if (resolution.hpa !== undefined)
+    rows.push(row('HPA', hex(resolution.hpa), formatPlace({ space: 'hpa', level, address: resolution.hpa })));
   if (resolution.permissions !== undefined) rows.push(row('permissions', resolution.permissions));
   if (resolution.memoryType !== undefined) rows.push(row('memory type', resolution.memoryType));
   if (resolution.failure !== undefined) rows.push(row('failure', resolution.failure));

@@ -73,7 +73,12 @@ export interface VmEntryFailureRecord {
   readonly number: number;
   readonly qualification?: bigint;
   /** The check that refused it, when it was one of the check rows. */
-  readonly check?: { readonly name: string; readonly section: string; readonly sentence: string; readonly fields: readonly { readonly name: string; readonly value: bigint }[] };
+  readonly check?: {
+    readonly name: string;
+    readonly section: string;
+    readonly sentence: string;
+    readonly fields: readonly { readonly name: string; readonly value: bigint }[];
+  };
   readonly vmcs: number;
 }
 export interface ExceptionRecord {
@@ -167,7 +172,16 @@ export interface CpuView {
   setRegister(name: string, value: bigint): void;
   registerNames(): readonly string[];
   /** L2 state as the current VMCS has it (after an exit), or L1's host state while L2 runs. Undefined when there is no VMCS. */
-  other(): { readonly level: Level; readonly rip: bigint; readonly rsp: bigint; readonly codeBits: 16 | 32 | 64; readonly cr3: bigint; readonly launched: boolean } | undefined;
+  other():
+    | {
+        readonly level: Level;
+        readonly rip: bigint;
+        readonly rsp: bigint;
+        readonly codeBits: 16 | 32 | 64;
+        readonly cr3: bigint;
+        readonly launched: boolean;
+      }
+    | undefined;
   /** The last VM entry made (to show the frame that led into L2), undefined before the first. */
   readonly lastEntry: VmEntryRecord | undefined;
   /** The exit that is committed and of which the hypervisor has not run an instruction yet. */

@@ -3,10 +3,13 @@ import * as vscode from 'vscode';
 import type { InspectedNode } from '../debug-adapter/protocol';
 import { AdapterFactory } from './adapter-factory';
 import { ConfigurationProvider, FoundConfigurations } from './configuration';
-import { EvaluateHover, hoverLanguages } from './hover';
+import { focusFramesWithoutSource } from './frame-focus';
+import { EvaluateHover, expressionAt, hoverLanguages } from './hover';
 import { InspectView } from './inspect-view';
-import { MemoryDocuments } from './memory-document';
+import { MemoryViews } from './memory-view';
+import { SerialConsoles } from './serial-console';
 import { Sessions } from './sessions';
+import { TranslationView } from './translation-view';
 import type { WorkerPort } from './worker-adapter';
 
 /** What tests and other extensions may use. */
@@ -14,6 +17,8 @@ export interface NestscopeApi {
   readonly host: string;
   readonly views: Readonly<Record<string, InspectView>>;
   readonly adapters: AdapterFactory;
+  readonly configurations: ConfigurationProvider;
+  readonly translation: TranslationView;
 }
 
 /** View id → root of the adapter's inspection. */
@@ -28,7 +33,10 @@ export function activateNestscope(context: vscode.ExtensionContext, host: string
   const log = vscode.window.createOutputChannel('Nestscope', { log: true });
   const sessions = new Sessions();
   const adapters = new AdapterFactory(startWorker, log);
-  const memory = new MemoryDocuments(sessions);
+  const configurations = new ConfigurationProvider();
+  const memory = new MemoryViews(sessions, context.extensionUri);
+  const consoles = new SerialConsoles();
+  const translation = new TranslationView(sessions);
   const hover = new EvaluateHover(sessions);
   const views: Record<string, InspectView> = {};
   for (const [id, root] of Object.entries(viewRoots)) {
@@ -40,7 +48,10 @@ export function activateNestscope(context: vscode.ExtensionContext, host: string
     log,
     sessions,
     memory,
-    vscode.debug.registerDebugConfigurationProvider('nestscope', new ConfigurationProvider()),
+    consoles,
+    translation,
+    focusFramesWithoutSource(),
+    vscode.debug.registerDebugConfigurationProvider('nestscope', configurations),
     vscode.debug.registerDebugConfigurationProvider(
       'nestscope',
       new FoundConfigurations(),
@@ -49,7 +60,6 @@ export function activateNestscope(context: vscode.ExtensionContext, host: string
     vscode.debug.registerDebugAdapterDescriptorFactory('nestscope', adapters),
     vscode.languages.registerHoverProvider(hoverLanguages, hover),
     vscode.languages.registerEvaluatableExpressionProvider(hoverLanguages, hover),
-    vscode.workspace.registerTextDocumentContentProvider(MemoryDocuments.scheme, memory),
     vscode.commands.registerCommand('nestscope.copyValue', (node: InspectedNode) => vscode.env.clipboard.writeText(node.value ?? '')),
     vscode.commands.registerCommand('nestscope.copyRow', (node: InspectedNode) =>
       vscode.env.clipboard.writeText([node.label, node.value, node.description].filter(Boolean).join('  ')),
@@ -57,8 +67,24 @@ export function activateNestscope(context: vscode.ExtensionContext, host: string
     vscode.commands.registerCommand('nestscope.goToMemory', (node: InspectedNode) =>
       node.memoryReference ? memory.show(node.memoryReference) : undefined,
     ),
+    vscode.commands.registerCommand('nestscope.serialConsole', () => consoles.show(sessions.current)),
+    vscode.commands.registerCommand('nestscope.translate', (given?: unknown) =>
+      translation.show(typeof given === 'string' ? given : wordInFront()),
+    ),
+    vscode.commands.registerCommand('nestscope.translateNode', (node: InspectedNode) =>
+      node.memoryReference ? translation.show(node.memoryReference) : undefined,
+    ),
+    vscode.commands.registerCommand('nestscope.memory', (given?: unknown) => memory.show(typeof given === 'string' ? given : undefined)),
     vscode.commands.registerCommand('nestscope.refreshViews', () => Object.values(views).forEach((view) => view.refresh())),
   );
   log.info(`Nestscope in ${host}`);
-  return { host, views, adapters };
+  return { host, views, adapters, configurations, translation };
+}
+
+/** The expression under the cursor, for commands that were not given one; undefined asks the user. */
+function wordInFront(): string | undefined {
+  const editor = vscode.window.activeTextEditor;
+  return editor && !editor.selection.isEmpty
+    ? editor.document.getText(editor.selection)
+    : editor && expressionAt(editor.document, editor.selection.active)?.expression;
 }

@@ -1,6 +1,5 @@
 /** Makes the debug adapter of a session: in a worker where the host grants one, else inline in the extension host's own thread. */
 import * as vscode from 'vscode';
-import { createInlineAdapter } from '../debug-adapter/doors/inline';
 import { WorkerAdapter, type WorkerPort } from './worker-adapter';
 import { readFile } from './workspace-files';
 
@@ -23,13 +22,15 @@ export class AdapterFactory implements vscode.DebugAdapterDescriptorFactory {
       this.lastPlace = 'worker';
       return new WorkerAdapter(port, (failure) => this.inline(failure));
     } catch (error) {
-      return this.inline(error instanceof Error ? error.message : String(error));
+      return await this.inline(error instanceof Error ? error.message : String(error));
     }
   }
 
-  private inline(why: string): vscode.DebugAdapter {
+  /** Loaded only here: the machine and the disassembler cost the extension host nothing where a worker holds them. */
+  private async inline(why: string): Promise<vscode.DebugAdapter> {
     this.lastPlace = 'inline';
     this.log.warn(`No worker here, so the machine runs in the extension host: ${why}`);
+    const { createInlineAdapter } = await import('../debug-adapter/doors/inline');
     return createInlineAdapter({ readFile }) as vscode.DebugAdapter;
   }
 }

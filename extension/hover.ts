@@ -14,7 +14,6 @@ export const hoverLanguages: vscode.DocumentSelector = [
   'assembly',
   'c',
   'cpp',
-  'nestscope-memory',
   'log',
 ];
 

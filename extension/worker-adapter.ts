@@ -25,7 +25,7 @@ export class WorkerAdapter implements vscode.DebugAdapter {
 
   constructor(
     private readonly port: WorkerPort,
-    private readonly instead: (failure: string) => vscode.DebugAdapter,
+    private readonly instead: (failure: string) => Promise<vscode.DebugAdapter>,
   ) {
     port.onMessage((message) => this.receive(message));
     port.onEnd((failure) => this.end(failure));
@@ -33,13 +33,13 @@ export class WorkerAdapter implements vscode.DebugAdapter {
 
   handleMessage(message: vscode.DebugProtocolMessage): void {
     if (this.other) return this.other.handleMessage(message);
-    if (this.ended) return;
     this.unanswered?.push(message);
-    this.port.post({ kind: 'dap', message });
+    if (!this.ended) this.port.post({ kind: 'dap', message });
   }
 
   dispose(): void {
     this.ended = true;
+    this.unanswered = undefined;
     this.port.stop();
     this.other?.dispose();
     this.messages.dispose();
@@ -67,13 +67,20 @@ export class WorkerAdapter implements vscode.DebugAdapter {
     this.ended = true;
     if (this.unanswered) {
       this.port.stop();
-      this.other = this.instead(failure ?? 'it ended at once');
-      this.other.onDidSendMessage((message) => this.messages.fire(message));
-      for (const message of this.unanswered) this.other.handleMessage(message);
+      void this.replace(failure ?? 'it ended at once');
       return;
     }
     if (failure !== undefined) this.send('output', { category: 'important', output: `Nestscope's worker ended: ${failure}\n` });
     this.send('terminated', {});
+  }
+
+  private async replace(failure: string): Promise<void> {
+    const other = await this.instead(failure);
+    if (!this.unanswered) return other.dispose(); // The session ended meanwhile.
+    other.onDidSendMessage((message) => this.messages.fire(message));
+    for (const message of this.unanswered) other.handleMessage(message);
+    this.unanswered = undefined;
+    this.other = other;
   }
 
   private send(event: string, body: object): void {

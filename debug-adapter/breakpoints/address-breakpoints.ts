@@ -57,7 +57,12 @@ export class AddressBreakpoints {
   setSource(path: string, requested: readonly DebugProtocol.SourceBreakpoint[]): AddressBreakpoint[] {
     const old = this.source.get(path) ?? [];
     const list = requested.map((request) =>
-      this.make('source', { ...settings(request), what: String(request.line), line: typeof request.line === 'number' ? request.line : undefined }, old, path),
+      this.make(
+        'source',
+        { ...settings(request), what: String(request.line), line: typeof request.line === 'number' ? request.line : undefined },
+        old,
+        path,
+      ),
     );
     if (list.length > 0) this.source.set(path, list);
     else this.source.delete(path);
@@ -66,7 +71,9 @@ export class AddressBreakpoints {
   }
 
   setFunctions(requested: readonly DebugProtocol.FunctionBreakpoint[]): AddressBreakpoint[] {
-    this.functions = requested.map((request) => this.make('function', { ...settings(request), what: String(request.name).trim() }, this.functions));
+    this.functions = requested.map((request) =>
+      this.make('function', { ...settings(request), what: String(request.name).trim() }, this.functions),
+    );
     this.rebuild();
     return this.functions;
   }
@@ -150,7 +157,9 @@ export class AddressBreakpoints {
         const exit = VMEXIT.exec(definition.what);
         if (exit) {
           breakpoint.exitReason = exitReasonNumber(exit[1]!);
-          return breakpoint.exitReason === undefined ? breakpointErrors.noExitReason(exit[1]!, mostSimilar(exit[1]!, exitReasonNames())) : [];
+          return breakpoint.exitReason === undefined
+            ? breakpointErrors.noExitReason(exit[1]!, mostSimilar(exit[1]!, exitReasonNames()))
+            : [];
         }
         const symbol = this.symbols.addressOf(definition.what);
         if (symbol) return [{ address: symbol.address, level: symbol.level }];

@@ -52,9 +52,9 @@ interface Armed {
 
 export class ExceptionFilters {
   private armed = new Map<FilterId, Armed>();
-  private requested: readonly { readonly id: string; readonly condition?: string }[] = EXCEPTION_FILTERS.filter((filter) => filter.default).map(
-    ({ filter }) => ({ id: filter }),
-  );
+  private requested: readonly { readonly id: string; readonly condition?: string }[] = EXCEPTION_FILTERS.filter(
+    (filter) => filter.default,
+  ).map(({ filter }) => ({ id: filter }));
   /** What the launch configuration asks for, besides what the client sets. */
   private always: readonly string[] = [];
   private registers: readonly string[] = [];
@@ -71,7 +71,10 @@ export class ExceptionFilters {
     this.arm();
   }
 
-  set(filters: readonly string[], options: readonly { readonly filterId: string; readonly condition?: string }[]): DebugProtocol.Breakpoint[] {
+  set(
+    filters: readonly string[],
+    options: readonly { readonly filterId: string; readonly condition?: string }[],
+  ): DebugProtocol.Breakpoint[] {
     this.requested = [...filters.map((id) => ({ id })), ...options.map(({ filterId, condition }) => ({ id: filterId, condition }))];
     return this.arm();
   }

@@ -14,7 +14,7 @@ export interface Value {
   readonly origin?:
     | { readonly kind: 'register'; readonly name: string }
     | { readonly kind: 'symbol'; readonly name: string }
-    | { readonly kind: 'field'; readonly name: string; readonly nodeId: string }
+    | { readonly kind: 'field'; readonly name: string; readonly pointsTo?: MemoryPlace }
     | { readonly kind: 'event'; readonly name: string }
     | { readonly kind: 'constant'; readonly name: string }
     | { readonly kind: 'memory'; readonly place: MemoryPlace; readonly bytes: number };

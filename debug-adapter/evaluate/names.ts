@@ -39,7 +39,9 @@ export function namesOf(around: Surroundings): Names {
     if (!/^[A-Z][A-Z0-9_]+$/.test(name)) return undefined;
     const node = vmcs.node(name);
     if (node?.value === undefined || !/^0x[0-9a-f]+$/i.test(node.value)) return undefined;
-    return { value: BigInt(node.value), description: node.description, origin: { kind: 'field', name, nodeId: node.id } };
+    // An address field leads to what it names; other fields only to their place in the VMCS region.
+    const pointsTo = node.memory?.space === 'hpa' ? undefined : node.memory;
+    return { value: BigInt(node.value), description: node.description, origin: { kind: 'field', name, pointsTo } };
   };
   const symbol = (name: string): Value | undefined => {
     const found = symbols.addressOf(name);
@@ -88,7 +90,13 @@ export function namesOf(around: Surroundings): Names {
       return undefined;
     },
     similar(name) {
-      return mostSimilar(name, [...registers.names(), ...Object.keys(EVENT_VARIABLES), ...exitReasonNames(), ...vmcs.names(), ...symbols.symbolNames()]);
+      return mostSimilar(name, [
+        ...registers.names(),
+        ...Object.keys(EVENT_VARIABLES),
+        ...exitReasonNames(),
+        ...vmcs.names(),
+        ...symbols.symbolNames(),
+      ]);
     },
     read: (place, bytes) => machine.readMemory(vcpu, place.level, place.space, place.address, bytes),
     translate(place, to) {
@@ -101,7 +109,12 @@ export function namesOf(around: Surroundings): Names {
 }
 
 /** May this name ever have a value? Lets a condition be refused when it is set, not when it is first met. */
-export function couldBeKnown(name: string, registers: readonly string[], symbols: SymbolSource, vmcsNames: (name: string) => boolean): boolean {
+export function couldBeKnown(
+  name: string,
+  registers: readonly string[],
+  symbols: SymbolSource,
+  vmcsNames: (name: string) => boolean,
+): boolean {
   const lower = name.toLowerCase();
   return (
     Object.hasOwn(EVENT_VARIABLES, name) ||

@@ -12,7 +12,8 @@ export type Expression =
   | { readonly kind: 'call'; readonly name: string; readonly argument?: Expression }
   | { readonly kind: 'assign'; readonly target: Expression; readonly value: Expression };
 
-export type BinaryOperator = '||' | '&&' | '==' | '!=' | '<' | '<=' | '>' | '>=' | '|' | '^' | '&' | '<<' | '>>' | '+' | '-' | '*' | '/' | '%';
+export type BinaryOperator =
+  '||' | '&&' | '==' | '!=' | '<' | '<=' | '>' | '>=' | '|' | '^' | '&' | '<<' | '>>' | '+' | '-' | '*' | '/' | '%';
 
 const PRECEDENCE: Readonly<Record<BinaryOperator, number>> = {
   '||': 1,
@@ -62,7 +63,8 @@ function tokenize(text: string): Token[] {
   };
   while (at < text.length) {
     const before = tokens.at(-1);
-    const operandBefore = before !== undefined && (before.kind === 'number' || before.kind === 'name' || (before.kind === 'sign' && /[)\]]/.test(before.text)));
+    const operandBefore =
+      before !== undefined && (before.kind === 'number' || before.kind === 'name' || (before.kind === 'sign' && /[)\]]/.test(before.text)));
     let found: RegExpExecArray | null;
     if ((found = match(SPACES))) {
       at += found[0].length;
@@ -88,7 +90,8 @@ function tokenize(text: string): Token[] {
 function number(text: string, at: number): Token {
   const digits = text.replaceAll('_', '');
   try {
-    if (/h$/i.test(digits) && !/^0x/i.test(digits)) return { kind: 'number', value: BigInt(`0x${digits.slice(0, -1)}`), decimal: false, at };
+    if (/h$/i.test(digits) && !/^0x/i.test(digits))
+      return { kind: 'number', value: BigInt(`0x${digits.slice(0, -1)}`), decimal: false, at };
     return { kind: 'number', value: BigInt(digits), decimal: /^[0-9]+$/.test(digits), at };
   } catch {
     throw expressionErrors.unexpected(text, at);
@@ -165,7 +168,8 @@ class Parser {
       return inner;
     }
     if (token.text === '[') return this.memory(undefined);
-    if (token.text === '-' || token.text === '~' || token.text === '!') return { kind: 'unary', operator: token.text, operand: this.unary() };
+    if (token.text === '-' || token.text === '~' || token.text === '!')
+      return { kind: 'unary', operator: token.text, operand: this.unary() };
     if (token.text === '+') return this.unary();
     throw expressionErrors.unexpected(token.text, token.at);
   }

@@ -95,6 +95,9 @@ export class Lowering {
       case 'imm':
         f.get(pc).mem(Op.i64_load, Rec.immediate);
         return;
+      case 'branchTarget':
+        f.get(vcpu).mem(Op.i64_load, State.pageIp).get(pc).mem(Op.i64_load, Rec.immediate).op(Op.i64_add);
+        return;
       case 'nextIp':
         f.get(vcpu).mem(Op.i64_load, State.pageIp).get(pc).mem(Op.i64_load16_u, Rec.nextOffset).op(Op.i64_add);
         return;

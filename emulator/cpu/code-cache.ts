@@ -212,9 +212,9 @@ export class CodeCache {
       index = State.zero;
       displacement = 0n;
     } else if (row.body !== undefined && d.memory) {
-      const wraps = insn.addressSize === 4 && !(insn.base < 0 && insn.index < 0);
+      const wraps = insn.addressSize !== 8 && !(insn.base < 0 && insn.index < 0);
       const withSegment = segmented && row.addressOnly !== true;
-      if (insn.addressSize === 4 && !wraps) displacement = BigInt.asUintN(32, displacement);
+      if (!wraps && insn.addressSize !== 8) displacement = BigInt.asUintN(insn.addressSize * 8, displacement);
       if (wraps || withSegment) {
         const handler = code64 ? Handler.address64 : withSegment ? Handler.address32Segment : Handler.address32;
         first = this.bare(handler, offset, next);
@@ -222,7 +222,7 @@ export class CodeCache {
         u16[(first + Rec.index) >> 1] = index;
         u8[first + Rec.scale] = scale;
         view.setBigInt64(first + Rec.displacement, displacement, true);
-        view.setBigInt64(first + Rec.immediate, insn.addressSize === 4 ? 0xffffffffn : -1n, true);
+        view.setBigInt64(first + Rec.immediate, insn.addressSize === 8 ? -1n : (1n << BigInt(insn.addressSize * 8)) - 1n, true);
         u16[(first + Rec.operand) >> 1] = withSegment ? segmentSlot(insn.segment, SegmentState.base) : State.zero;
         u16[(first + Rec.operand + 2) >> 1] = withSegment ? segmentSlot(insn.segment, SegmentState.limit) : State.zero;
         base = State.eaTemp;
@@ -262,7 +262,7 @@ export class CodeCache {
     if (byKey === undefined) this.handlers.set(d.row, (byKey = new Map()));
     let number = byKey.get(key);
     if (number === undefined) {
-      const h = handlerOf(d.row, d.memory, { stack: code64 ? 8 : 4, address: addressSize as 8 | 4, code64, rep });
+      const h = handlerOf(d.row, d.memory, { stack: code64 ? 8 : 4, address: addressSize, code64, rep });
       number = this.interpreter.handlers.get(h.key);
       if (number === undefined) throw new Error(`no handler for ${h.key}`);
       byKey.set(key, number);

@@ -1,6 +1,6 @@
 /** One virtual CPU as TypeScript sees it: its registers and checked access to guest memory through the one MMU. */
 import { VcpuRegisters } from '../mmu/vcpu-registers';
-import { Access, type Mmu } from '../mmu/mmu';
+import { Access, type CheckedAccess } from '../mmu/mmu';
 import type { CpuModel } from '../spec/cpu-model';
 import type { PhysicalMemory } from '../memory/physical-memory';
 
@@ -11,7 +11,7 @@ export class Cpu extends VcpuRegisters {
     memory: PhysicalMemory,
     model: CpuModel,
     arithmeticFlags: (base: number) => number,
-    readonly mmu: Mmu,
+    readonly mmu: CheckedAccess,
   ) {
     super(index, base, memory, model, arithmeticFlags);
   }

@@ -19,7 +19,8 @@ const sti: SystemHandler = (cpu, insn) => {
   if (insn.lock) return invalidOpcode(cpu);
   if (cpu.cpl > ioplOf(cpu)) return generalProtection(cpu);
   // Only an STI that sets IF holds off interrupts until after the next instruction.
-  if (!cpu.flag(Flag.IF)) cpu.set32(State.interruptibility, cpu.get32(State.interruptibility) | Interruptibility.blockingBySti);
+  const kept = cpu.get32(State.interruptibility) & ~(Interruptibility.blockingBySti | Interruptibility.blockingByMovSs);
+  cpu.set32(State.interruptibility, cpu.flag(Flag.IF) ? kept : kept | Interruptibility.blockingBySti);
   cpu.setFlag(Flag.IF, true);
   return Outcome.next;
 };

@@ -24,6 +24,8 @@ export interface VmxPort {
   /** Value that a MOV from CR0/CR4 shows in non-root operation (guest/host mask and read shadow applied). */
   visibleCr0(cpu: Cpu, cr0: bigint): bigint;
   visibleCr4(cpu: Cpu, cr4: bigint): bigint;
+  /** Instructions that are #UD in VMX non-root operation because their enabling control is 0. */
+  disabledByControls(cpu: Cpu, name: 'RDTSCP' | 'INVPCID' | 'XSAVES' | 'XRSTORS'): boolean;
   /** Called before every step while `cpu.boundary` has VMX bits (MTF, windows, preemption): true when an exit was committed. */
   atBoundary(cpu: Cpu): boolean;
 }

@@ -7,11 +7,11 @@ import { Exit, Handler, Rec } from '../codegen/record';
 import type { Instruction } from '../isa/instruction';
 import { EventType } from '../spec/registers';
 import { Flag, Mode, Seg, State, TlbEntry } from '../spec/vcpu-state';
-import { Access, NON_CANONICAL } from '../mmu/mmu';
+import { Access, type Mmu, NON_CANONICAL } from '../mmu/mmu';
 import { entryPage } from '../mmu/tlb';
 import type { CodeCache } from './code-cache';
 import type { Cpu } from './cpu';
-import { deliverEvent } from './delivery';
+import { clearVectoring, deliverEvent } from './delivery';
 import { deliverSingleStep, handlePendingException } from './faults';
 import { Outcome } from './outcome';
 import type { CpuPorts } from './ports';
@@ -29,12 +29,28 @@ const SHADOW_MAKERS = new Set(['STI', 'MOV_TO_SREG', 'POP_SREG', 'LOAD_FAR_POINT
 /** Call-outs that load RFLAGS themselves, so that RF is not cleared behind them. */
 const FLAG_LOADERS = new Set(['IRET', 'VMX']);
 
+/** Which of its accesses goes to the stack, in the form with a memory operand. */
+const STACK_ACCESS: Readonly<Record<string, number>> = {
+  PUSH: 1,
+  CALL: 1,
+  POP: 0,
+  RET: 0,
+  LEAVE: 0,
+  PUSHA: 0,
+  PUSHAD: 0,
+  POPA: 0,
+  POPAD: 0,
+};
+/** Deliveries and calls that clear TF: no trap follows them. */
+const CLEARS_TF = new Set(['INT', 'INT3', 'INTO', 'INT1', 'SYSCALL']);
+
 export class Processor {
   /** Set by observers to end the slice after the current step. */
   eventStop = false;
 
   constructor(
     readonly cpu: Cpu,
+    private readonly mmu: Mmu,
     private readonly code: CodeCache,
     private readonly generated: InterpreterExports,
     private readonly ports: CpuPorts,
@@ -78,7 +94,6 @@ export class Processor {
       const type = ((info >>> 8) & 7) as EventType;
       const vector = info & 0xff;
       const errorCode = info & (1 << 11) ? cpu.get32(State.pendingEventError) : undefined;
-      ports.observer.interruptDelivered(cpu, vector, type);
       this.concludeDelivery(deliverEvent(cpu, ports, { vector, type, errorCode, length: cpu.get32(State.pendingEventLength) }));
       return true;
     }
@@ -105,9 +120,9 @@ export class Processor {
       this.step(done);
       this.retired(shadow, resume, trap);
     }
+    // With the steps made, what the next instruction needs is left to the next run: where a slice ends must make no difference.
+    if (cpu.i32[State.budget >> 2] === 0) return undefined;
     switch (exit) {
-      case Exit.budget:
-        return undefined;
       case Exit.decode:
         this.decode();
         return undefined;
@@ -177,7 +192,7 @@ export class Processor {
     this.retired(
       SHADOW_MAKERS.has(insn.system) || entered ? 0 : shadow,
       FLAG_LOADERS.has(insn.system) ? 0 : resume,
-      trap && !entered && (cpu.i32[State.interruptibility >> 2] & 2) === 0,
+      trap && !entered && !CLEARS_TF.has(insn.system) && (cpu.i32[State.interruptibility >> 2] & 2) === 0,
     );
   }
 
@@ -190,7 +205,10 @@ export class Processor {
 
   private concludeException(result: ReturnType<typeof handlePendingException>): void {
     const { cpu } = this;
-    if (result === 'pending VM exit') this.ports.vmx.commitPendingExit(cpu);
+    if (result === 'pending VM exit') {
+      this.ports.vmx.commitPendingExit(cpu);
+      clearVectoring(cpu);
+    }
     cpu.set32(State.pendingKind, 0);
     cpu.set32(State.pendingReason, 0);
     if (result !== 'stopped') this.step(0);
@@ -199,12 +217,13 @@ export class Processor {
   /** A non-canonical stack address is #SS(0); the access did not know which segment it was for. */
   private correctStackFault(): void {
     const { cpu } = this;
-    if (cpu.get32(State.pendingReason) !== NON_CANONICAL || cpu.get32(State.pendingKind) !== 1) return;
+    const access = cpu.get32(State.pendingReason) - NON_CANONICAL;
+    if (access < 0 || access > 3 || cpu.get32(State.pendingKind) !== 1) return;
     const insn = this.code.instructionAt(cpu.get32(State.exitRecord));
-    const byStack =
-      ['PUSH', 'POP', 'CALL', 'RET', 'LEAVE', 'PUSHA', 'POPA'].includes(insn.mnemonic) &&
-      !(insn.mod !== 3 && insn.hasModRm && insn.segment !== Seg.ss);
-    if (byStack || (insn.hasModRm && insn.mod !== 3 && insn.segment === Seg.ss)) cpu.set32(State.pendingVector, 12);
+    const stack = STACK_ACCESS[insn.mnemonic];
+    const withMemory = insn.hasModRm && insn.mod !== 3;
+    const byStack = stack !== undefined && (!withMemory || stack === access);
+    if (byStack || (withMemory && insn.segment === Seg.ss)) cpu.set32(State.pendingVector, 12);
     cpu.set32(State.pendingReason, 0);
   }
 
@@ -258,7 +277,7 @@ export class Processor {
   /** TLB entry for a fetch; -1: the fault has been dealt with as a step, or the machine stops. */
   private translateFetch(lo: number, hi: number): number {
     const { cpu } = this;
-    const i = cpu.mmu.translate(cpu, lo, hi, Access.execute);
+    const i = this.mmu.translate(cpu, lo, hi, Access.execute);
     if (i < 0) {
       cpu.set32(State.pendingReason, cpu.get32(State.pendingKind) === 1 ? 0 : cpu.get32(State.pendingReason));
       this.concludeException(handlePendingException(cpu, this.ports));

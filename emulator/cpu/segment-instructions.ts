@@ -10,9 +10,10 @@ import type { Descriptor } from './segmentation';
 import { isNull, loadSegmentRegister, readDescriptor } from './segmentation';
 import { commitStack, currentStack, popFrame, pushFrame, setStackPointer } from './stack';
 
-/** "MOV SS" and "POP SS" hold off events until after the next instruction. LSS does not. */
-function blockByMovSs(cpu: Cpu, segment: number): void {
-  if (segment === Seg.ss) cpu.set32(State.interruptibility, cpu.get32(State.interruptibility) | Interruptibility.blockingByMovSs);
+/** "MOV SS" and "POP SS" hold off events until after the next instruction; any other load ends a blocking that it stood in. */
+function setMovSsBlocking(cpu: Cpu, segment: number): void {
+  const kept = cpu.get32(State.interruptibility) & ~(Interruptibility.blockingBySti | Interruptibility.blockingByMovSs);
+  cpu.set32(State.interruptibility, segment === Seg.ss ? kept | Interruptibility.blockingByMovSs : kept);
 }
 
 const movToSreg: SystemHandler = (cpu, insn) => {
@@ -20,7 +21,7 @@ const movToSreg: SystemHandler = (cpu, insn) => {
   if (insn.lock || segment === Seg.cs || segment > Seg.gs) return invalidOpcode(cpu);
   const selector = readRm(cpu, insn, 2);
   if (selector === undefined || !loadSegmentRegister(cpu, segment, Number(selector))) return Outcome.pending;
-  blockByMovSs(cpu, segment);
+  setMovSsBlocking(cpu, segment);
   cpu.modeChanged();
   return Outcome.next;
 };
@@ -52,7 +53,7 @@ const popSreg: SystemHandler = (cpu, insn) => {
   const frame = popFrame(cpu, stack, insn.operandSize, 1);
   if (!frame || !loadSegmentRegister(cpu, segment, Number(frame[0] & 0xffffn))) return Outcome.pending;
   setStackPointer(cpu, stack.sp, stack.bits);
-  blockByMovSs(cpu, segment);
+  setMovSsBlocking(cpu, segment);
   cpu.modeChanged();
   return Outcome.next;
 };
@@ -70,6 +71,8 @@ const loadFarPointer: SystemHandler = (cpu, insn) => {
   const selector = cpu.loadLinear(BigInt.asUintN(cpu.code64 ? 64 : 32, linear + BigInt(size)), 2);
   if (selector === undefined || !loadSegmentRegister(cpu, segment, Number(selector))) return Outcome.pending;
   cpu.setGprSized(insn.reg, size, offset);
+  // LSS holds nothing off.
+  setMovSsBlocking(cpu, -1);
   cpu.modeChanged();
   return Outcome.next;
 };

@@ -68,6 +68,7 @@ const rdtsc: SystemHandler = (cpu, insn, ports) => {
 
 const rdtscp: SystemHandler = (cpu, insn, ports) => {
   if (insn.lock || !cpu.model.features.has('rdtscp')) return invalidOpcode(cpu);
+  if (cpu.vmxNonRoot && ports.vmx.disabledByControls(cpu, 'RDTSCP')) return invalidOpcode(cpu);
   if (timeStampRefused(cpu)) return generalProtection(cpu);
   if (instructionExits(cpu, ports, 'RDTSCP', insn.length)) return Outcome.exited;
   timeStamp(cpu, ports);
@@ -165,7 +166,6 @@ export const systemInstructions: Readonly<Record<string, SystemHandler>> = {
   CLFLUSH: clflush,
   FENCE: (cpu, insn) => (insn.lock ? invalidOpcode(cpu) : Outcome.next),
   ENTER: enter,
-  NEAR_BRANCH_16: (cpu) => cpu.notModelled('a near branch with a 16-bit operand size'),
   // CR4.OSXSAVE cannot be set: XSAVE is not built.
   XGETBV: undefinedInstruction,
   XSETBV: undefinedInstruction,
@@ -174,6 +174,8 @@ export const systemInstructions: Readonly<Record<string, SystemHandler>> = {
   RDRAND: undefinedInstruction,
   RDSEED: undefinedInstruction,
   UD: undefinedInstruction,
+  // Longer than 15 bytes.
+  TOO_LONG: (cpu) => generalProtection(cpu),
   FPU: floatingPoint,
   VMX: vmx,
 };

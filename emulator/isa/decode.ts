@@ -66,7 +66,7 @@ export function decode(table: OpcodeTable, bytes: Uint8Array, start: number, end
   const { code64 } = mode;
   let at = start;
   let operand16 = false;
-  let address32 = false;
+  let otherAddress = false;
   let lock = false;
   let rep: 0 | 0xf2 | 0xf3 = 0;
   let override = -1;
@@ -75,7 +75,7 @@ export function decode(table: OpcodeTable, bytes: Uint8Array, start: number, end
     if (at >= limit) return outOfBytes(table, start, end);
     const b = bytes[at];
     if (b === 0x66) operand16 = true;
-    else if (b === 0x67) address32 = true;
+    else if (b === 0x67) otherAddress = true;
     else if (b === 0xf0) lock = true;
     else if (b === 0xf2 || b === 0xf3) rep = b;
     else if (b === 0x26 || b === 0x2e || b === 0x36 || b === 0x3e) override = code64 ? override : (b - 0x26) >> 3;
@@ -131,7 +131,7 @@ export function decode(table: OpcodeTable, bytes: Uint8Array, start: number, end
   const { row, parsed } = chosen;
   if (parsed.hasModRm) at++;
 
-  const addressSize: 4 | 8 = code64 && !address32 ? 8 : 4;
+  const addressSize: 2 | 4 | 8 = code64 ? (otherAddress ? 4 : 8) : otherAddress ? 2 : 4;
   let rm = -1;
   let base = -1;
   let index = -1;
@@ -148,7 +148,8 @@ export function decode(table: OpcodeTable, bytes: Uint8Array, start: number, end
   if (parsed.hasModRm && mod !== 3 && parsed.fixedModRm < 0 && !isRegisterOnly(row)) {
     memory = true;
     base = (modrm & 7) | ((rex & 1) << 3);
-    if ((modrm & 7) === 4) {
+    if (addressSize === 2) [base, index] = ADDRESS_16[modrm & 7];
+    else if ((modrm & 7) === 4) {
       if (at >= limit) return outOfBytes(table, start, end);
       const sib = bytes[at++];
       scaleLog2 = sib >> 6;
@@ -157,9 +158,21 @@ export function decode(table: OpcodeTable, bytes: Uint8Array, start: number, end
       base = (sib & 7) | ((rex & 1) << 3);
       if ((sib & 7) === 5 && mod === 0) base = -1;
     } else if ((modrm & 7) === 5 && mod === 0) base = code64 ? BASE_RIP : -1;
-    const bytesOfDisplacement = mod === 1 ? 1 : mod === 2 || base === BASE_RIP || (base === -1 && mod === 0) ? 4 : 0;
+    if (addressSize === 2 && (modrm & 7) === 6 && mod === 0) base = -1;
+    const bytesOfDisplacement =
+      addressSize === 2
+        ? mod === 1
+          ? 1
+          : mod === 2 || base === -1
+            ? 2
+            : 0
+        : mod === 1
+          ? 1
+          : mod === 2 || base === BASE_RIP || (base === -1 && mod === 0)
+            ? 4
+            : 0;
     if (at + bytesOfDisplacement > limit) return outOfBytes(table, start, end);
-    if (bytesOfDisplacement) displacement = signed(bytesOfDisplacement as 1 | 4);
+    if (bytesOfDisplacement) displacement = signed(bytesOfDisplacement as 1 | 2 | 4);
     if (base === 4 || base === 5) segment = Seg.ss;
   } else if (parsed.hasModRm) rm = (modrm & 7) | ((rex & 1) << 3);
   else if (parsed.opcodeRegister) rm = (opcode & 7) | ((rex & 1) << 3);
@@ -231,6 +244,9 @@ export function decode(table: OpcodeTable, bytes: Uint8Array, start: number, end
   });
   return { instruction, row, parsed, operands, memory };
 }
+
+/** Base and index of the eight 16-bit addressing forms ("16-Bit Addressing Forms with the ModR/M Byte"): BX+SI, BX+DI, BP+SI, BP+DI, SI, DI, BP, BX. */
+const ADDRESS_16: readonly (readonly [number, number])[] = [[3, 6], [3, 7], [5, 6], [5, 7], [6, -1], [7, -1], [5, -1], [3, -1]]; // prettier-ignore
 
 /** MOV to and from control and debug registers ignore ModRM.mod: the operand is always a register. */
 const isRegisterOnly = (row: Row): boolean => /_(TO|FROM)_(CR|DR)$/.test(row.system ?? '');

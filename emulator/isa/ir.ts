@@ -15,6 +15,8 @@ export type Expr =
   | { readonly op: 'const'; readonly type: Type; readonly value: bigint }
   /** The record's immediate, sign-extended to 64 bits; a relative branch's: its target relative to the code page. */
   | { readonly op: 'imm'; readonly type: 'i64' }
+  /** IP of a relative branch's target, before any truncation to the operand size. */
+  | { readonly op: 'branchTarget'; readonly type: 'i64' }
   /** IP of the next instruction. */
   | { readonly op: 'nextIp'; readonly type: 'i64' }
   /** Linear address of the memory operand. */

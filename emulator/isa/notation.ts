@@ -23,7 +23,7 @@ export interface ParsedRow {
   readonly fixedModRm: number;
   /** What the r/m operand may be. */
   readonly rmKind: 'any' | 'register' | 'memory';
-  readonly immediates: readonly ('ib' | 'iw' | 'id' | 'io' | 'cb' | 'cd' | 'cp')[];
+  readonly immediates: readonly ('ib' | 'iw' | 'id' | 'io' | 'cb' | 'cw' | 'cd' | 'cp')[];
   readonly operands: readonly OperandSpec[];
   /** Operand size of the row in bytes. */
   readonly size: Size;
@@ -64,7 +64,7 @@ export function parseRow(row: Row): ParsedRow {
       opcodeRegister ||= token.length > 2;
     } else if (token === '/r') slashR = true;
     else if (/^\/[0-7]$/.test(token)) digit = Number(token[1]);
-    else if (/^(i[bwdo]|c[bdp])$/.test(token)) immediates.push(token as ParsedRow['immediates'][number]);
+    else if (/^(i[bwdo]|c[bwdp])$/.test(token)) immediates.push(token as ParsedRow['immediates'][number]);
     else throw new Error(`opcode column '${row.opcode}': '${token}'`);
   }
   if (bytes.length > 1 && (bytes[0] === 0x66 || bytes[0] === 0xf2 || bytes[0] === 0xf3)) mandatoryPrefix = bytes.shift() as 0x66;

@@ -19,7 +19,7 @@ export interface Shape {
   /** Stack width: 8 in 64-bit code, 4 with a 32-bit stack. */
   readonly stack: 8 | 4;
   /** Address size of string instructions and LOOP. */
-  readonly address: 8 | 4;
+  readonly address: 8 | 4 | 2;
   /** 64-bit code: near branches are 64-bit. */
   readonly code64: boolean;
   readonly rep: 0 | 0xf2 | 0xf3;
@@ -199,6 +199,12 @@ export class Semantics {
 
   branch(condition?: Expr): void {
     this.ends = true;
+    if (this.size === 2) {
+      // A 16-bit operand size clears the upper half of EIP.
+      const target = zx(2, { op: 'branchTarget', type: 'i64' });
+      this.statements.push({ k: 'jump', target: condition === undefined ? target : select(condition, target, this.nextIp()) });
+      return;
+    }
     this.statements.push({ k: 'branch', condition });
   }
   jump(target: Expr): void {

@@ -13,7 +13,7 @@ export interface Handler {
 /** Mode facts that a shape may depend on. */
 export interface ShapeMode {
   readonly stack: 8 | 4;
-  readonly address: 8 | 4;
+  readonly address: 8 | 4 | 2;
   readonly code64: boolean;
   readonly rep: 0 | 0xf2 | 0xf3;
 }
@@ -71,9 +71,9 @@ export function allHandlers(rows: readonly Row[]): Map<string, Handler> {
     if (row.body === undefined) continue;
     for (const memory of [false, true])
       for (const code64 of [true, false])
-        for (const address of [8, 4] as const)
+        for (const address of [8, 4, 2] as const)
           for (const rep of [0, 0xf3, 0xf2] as const) {
-            if (!code64 && address === 8) continue;
+            if (code64 ? address === 2 : address === 8) continue;
             const h = handlerOf(row, memory, { stack: code64 ? 8 : 4, address, code64, rep });
             if (!found.has(h.key)) found.set(h.key, h);
           }

@@ -18,6 +18,17 @@ const GP = 13;
 const EXIT_EPT_VIOLATION = 48;
 const EXIT_EPT_MISCONFIGURATION = 49;
 
+/** What TypeScript carried-out instructions need of the MMU. */
+export interface CheckedAccess {
+  modeChanged(cpu: VcpuRegisters): void;
+  loadLinear(cpu: VcpuRegisters, linear: bigint, size: number, access: number): bigint | undefined;
+  storeLinear(cpu: VcpuRegisters, linear: bigint, size: number, value: bigint, access: number): boolean;
+  probe(cpu: VcpuRegisters, linear: bigint, size: number, access: number): boolean;
+  flushCurrentContext(cpu: VcpuRegisters): void;
+  flushAll(cpu: VcpuRegisters): void;
+  invalidatePage(cpu: VcpuRegisters, linear: bigint): void;
+}
+
 interface PendingStore {
   first: number;
   firstBytes: number;
@@ -25,7 +36,7 @@ interface PendingStore {
   bytes: number;
 }
 
-export class Mmu {
+export class Mmu implements CheckedAccess {
   private readonly guestWalker = new Walker();
   private readonly eptWalker = new Walker();
   private readonly stores: PendingStore[] = Array.from({ length: 4 }, () => ({ first: 0, firstBytes: 0, second: 0, bytes: 0 }));
@@ -34,6 +45,8 @@ export class Mmu {
   private walking: VcpuRegisters | undefined;
   private linearLo = 0;
   private linearHi = 0;
+  /** Number of the access in its instruction. */
+  private slot = 0;
 
   constructor(readonly memory: PhysicalMemory) {
     const read32 = (hpa: number): number => memory.read32(hpa);
@@ -159,7 +172,7 @@ export class Mmu {
     else {
       if (paging.format === guest4Level && !isCanonical(lo, hi)) {
         cpu.raise(GP, 0);
-        cpu.set32(State.pendingReason, NON_CANONICAL);
+        cpu.set32(State.pendingReason, NON_CANONICAL + this.slot);
         return false;
       }
       const w = this.guestWalker;
@@ -329,6 +342,7 @@ export class Mmu {
     const write = (packed & 0x100) !== 0;
     const rmw = (packed & 0x200) !== 0;
     const slot = packed >> 16;
+    this.slot = slot;
     const lo = cpu.u32[State.accessLo >> 2];
     const hi = cpu.u32[State.accessHi >> 2];
     const access = write ? Access.write : Access.read;
@@ -396,7 +410,7 @@ export class Mmu {
   }
 }
 
-/** Marks a #GP(0) that a non-canonical address caused: it is #SS(0) when the access used SS. */
+/** Marks a #GP(0) that a non-canonical address caused, plus the access's number in its instruction: it is #SS(0) when that access used SS. */
 export const NON_CANONICAL = 0x6e63;
 
 const isCanonical = (_lo: number, hi: number): boolean => {

@@ -111,8 +111,6 @@ const CR4_BITS: readonly (readonly [bit: number, feature: CpuFeature | undefined
   [6, undefined], // MCE
   [7, undefined], // PGE
   [8, undefined], // PCE
-  [9, undefined], // OSFXSR
-  [10, undefined], // OSXMMEXCPT
   [11, 'umip'],
   [13, 'vmx'],
   [16, 'fsgsbase'],

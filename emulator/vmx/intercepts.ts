@@ -65,7 +65,9 @@ function instructionExit(reason: number, length: number, qualification = 0n, ins
 }
 
 /** Controls that an instruction's exit depends on; 'always' and 'never' where none does. Exit reasons have the instruction's name. */
-const INSTRUCTIONS: Readonly<Record<InterceptedInstruction, 'always' | 'never' | { readonly primary?: number; readonly secondary?: number }>> = {
+const INSTRUCTIONS: Readonly<
+  Record<InterceptedInstruction, 'always' | 'never' | { readonly primary?: number; readonly secondary?: number }>
+> = {
   CPUID: 'always',
   GETSEC: 'always',
   INVD: 'always',
@@ -268,7 +270,7 @@ function exceptionExit(f: VmcsReader, event: EventOf<'exception'>): ExitDecision
   let bit = (f.u32(Field.exceptionBitmap) >>> event.vector) & 1;
   if (event.vector === 14) {
     // SDM "Exception Bitmap": bit 14 keeps its meaning where the error code matches, and is reversed where it does not.
-    const matches = (((event.errorCode ?? 0) & f.u32(Field.pageFaultErrorCodeMask)) >>> 0) === f.u32(Field.pageFaultErrorCodeMatch);
+    const matches = ((event.errorCode ?? 0) & f.u32(Field.pageFaultErrorCodeMask)) >>> 0 === f.u32(Field.pageFaultErrorCodeMatch);
     if (!matches) bit ^= 1;
   }
   if (bit === 0) return undefined;

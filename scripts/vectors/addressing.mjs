@@ -1,5 +1,5 @@
 // Memory operands: where a case's access goes, and an addressing form (ModRM, SIB, displacement, base and index values) that gets it there.
-import { defaultRegisters, gsBase, region } from './layout.mjs';
+import { gsBase, region } from './layout.mjs';
 
 /** ModRM.rm of the 16-bit addressing forms: the registers added up. */
 const forms16 = [[3, 6], [3, 7], [5, 6], [5, 7], [6], [7], [5], [3]]; // prettier-ignore
@@ -16,8 +16,7 @@ export function pickTarget(random, mode, addressBits, size, wish = {}) {
   const kind = random.below(100);
   const end = BigInt(room.address + room.size);
   if (kind < 78 || (wish.inside && wish.aligned)) return within(room);
-  if (kind < 84 && size > 1 && !wish.aligned && room === data)
-    return BigInt(data.address + 0x1000 - 1 - random.below(size - 1));
+  if (kind < 84 && size > 1 && !wish.aligned && room === data) return BigInt(data.address + 0x1000 - 1 - random.below(size - 1));
   if (wish.inside) return within(room);
   if (kind < 88 && size > 1 && !wish.aligned) return end - BigInt(1 + random.below(size - 1));
   if (kind < 90 && size > 1 && !wish.aligned) return BigInt(room.address - 1 - random.below(size - 1));
@@ -96,11 +95,14 @@ function address32or64(builder, wanted, bits) {
   let mod = random.pick([0, 0, 1, 1, 2]);
   if (mod === 0 && (base & 7) === 5) mod = 1;
   const displacementBytes = [0, 1, 4][mod];
-  const displacement = mod === 0 ? 0n : random.chance(60) ? BigInt(random.below(256) - 128) : signExtend(random.bits(8 * displacementBytes), 8 * displacementBytes);
+  const displacement =
+    mod === 0
+      ? 0n
+      : random.chance(60)
+        ? BigInt(random.below(256) - 128)
+        : signExtend(random.bits(8 * displacementBytes), 8 * displacementBytes);
   builder.setAddressRegister(base, rest - displacement, bits);
   const needsSib = index !== undefined || (base & 7) === 4 || random.chance(4);
   const sib = needsSib ? (scale << 6) | (((index ?? 4) & 7) << 3) | (base & 7) : undefined;
   return { mod, rm: needsSib ? 4 : base & 7, sib, displacement, displacementBytes, base, index: index ?? 0, prefixes };
 }
-
-export { defaultRegisters };

@@ -44,7 +44,8 @@ export class CaseBuilder {
     if (!opcode.addressBits && addresses && random.chance(10)) this.addressBits = mode === 64 ? 32 : 16;
     if (this.addressBits !== mode) this.prefixes.push(0x67);
     // REX.W wins over an operand-size prefix.
-    if (this.rexW && opcode.bytes[0] < 0xc0 && opcode.prefixes.length === 0 && opcode.bytes.length === 1 && random.chance(4)) this.prefixes.push(0x66);
+    if (this.rexW && opcode.bytes[0] < 0xc0 && opcode.prefixes.length === 0 && opcode.bytes.length === 1 && random.chance(4))
+      this.prefixes.push(0x66);
     this.allowSegment = true;
   }
 
@@ -225,7 +226,16 @@ export class CaseBuilder {
     random.shuffle(this.prefixes);
     // A mandatory prefix comes last, so that it is the one in force.
     const prefixes = [...this.prefixes, ...this.opcode.prefixes.filter((byte) => byte !== form.rep)];
-    const code = encode(this.opcode, { mode, rip, ...this.fields, memory: this.memory, immediate, prefixes, rex: this.rex, rexW: this.rexW });
+    const code = encode(this.opcode, {
+      mode,
+      rip,
+      ...this.fields,
+      memory: this.memory,
+      immediate,
+      prefixes,
+      rex: this.rex,
+      rexW: this.rexW,
+    });
     return {
       form,
       mode,
@@ -235,6 +245,7 @@ export class CaseBuilder {
       registers: this.registers.map((value) => BigInt.asUintN(mode, value)),
       memory: this.extents,
       undefinedMask: this.undefinedMask,
+      shiftedByNothing: this.shiftedByNothing,
     };
   }
 }

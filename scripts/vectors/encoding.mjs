@@ -28,7 +28,8 @@ export function parseOpcode(column) {
       const prefix = result.bytes.length === 0 && (byte === 0x66 || byte === 0xf2 || byte === 0xf3);
       if (prefix && !result.vex) result.prefixes.push(byte);
       else result.bytes.push(byte);
-    } else if (!['NP', 'ib', 'iw', 'id', 'io', 'cb', 'cw', 'cd', 'mo'].includes(token)) throw new Error(`opcode column ${column}: ${token}?`);
+    } else if (!['NP', 'ib', 'iw', 'id', 'io', 'cb', 'cw', 'cd', 'mo'].includes(token))
+      throw new Error(`opcode column ${column}: ${token}?`);
   }
   return result;
 }

@@ -9,19 +9,28 @@ const conditions = ['O', 'NO', 'B', 'AE', 'E', 'NE', 'BE', 'A', 'S', 'NS', 'P', 
 
 /** Group: mnemonics and cases for each form in 64-bit and in 32-bit mode. */
 const groups = {
-  arithmetic: { cases: [7, 5], mnemonics: 'ADD OR ADC SBB AND SUB XOR CMP TEST INC DEC NEG NOT' },
+  arithmetic: { cases: [8, 5], mnemonics: 'ADD OR ADC SBB AND SUB XOR CMP TEST INC DEC NEG NOT' },
   multiply: { cases: [9, 6], mnemonics: 'MUL IMUL DIV IDIV' },
-  shift: { cases: [8, 5], mnemonics: 'ROL ROR RCL RCR SHL SHR SAR SHLD SHRD' },
+  shift: { cases: [9, 6], mnemonics: 'ROL ROR RCL RCR SHL SHR SAR SHLD SHRD' },
   alias: { cases: [2, 2], mnemonics: 'SAL' },
   decimal: { cases: [0, 20], mnemonics: 'DAA DAS AAA AAS AAM AAD' },
-  move: { cases: [7, 5], mnemonics: 'MOV MOVZX MOVSX MOVSXD LEA XCHG XADD CMPXCHG CMPXCHG8B CMPXCHG16B BSWAP CBW CWDE CDQE CWD CDQ CQO XLATB' },
+  move: {
+    cases: [7, 5],
+    mnemonics: 'MOV MOVZX MOVSX MOVSXD LEA XCHG XADD CMPXCHG CMPXCHG8B CMPXCHG16B BSWAP CBW CWDE CDQE CWD CDQ CQO XLATB',
+  },
   bit: { cases: [8, 5], mnemonics: 'BT BTS BTR BTC BSF BSR' },
   condition: { cases: [4, 2], mnemonics: conditions.flatMap((cc) => [`SET${cc}`, `CMOV${cc}`, `J${cc}`]).join(' ') },
   branch: { cases: [8, 6], mnemonics: 'JMP CALL RET LOOP LOOPE LOOPNE JCXZ JECXZ JRCXZ' },
   stack: { cases: [8, 6], mnemonics: 'PUSH POP PUSHA PUSHAD POPA POPAD PUSHF PUSHFD PUSHFQ POPF POPFD POPFQ ENTER LEAVE' },
   flag: { cases: [4, 3], mnemonics: 'LAHF SAHF CLC STC CMC CLD STD' },
-  string: { cases: [7, 5], mnemonics: 'MOVSB MOVSW MOVSD MOVSQ STOSB STOSW STOSD STOSQ LODSB LODSW LODSD LODSQ SCASB SCASW SCASD SCASQ CMPSB CMPSW CMPSD CMPSQ' },
-  nothing: { cases: [3, 2], mnemonics: 'NOP PAUSE ENDBR64 ENDBR32 PREFETCHNTA PREFETCHT0 PREFETCHT1 PREFETCHT2 PREFETCHW LFENCE MFENCE SFENCE' },
+  string: {
+    cases: [8, 6],
+    mnemonics: 'MOVSB MOVSW MOVSD MOVSQ STOSB STOSW STOSD STOSQ LODSB LODSW LODSD LODSQ SCASB SCASW SCASD SCASQ CMPSB CMPSW CMPSD CMPSQ',
+  },
+  nothing: {
+    cases: [3, 2],
+    mnemonics: 'NOP PAUSE ENDBR64 ENDBR32 PREFETCHNTA PREFETCHT0 PREFETCHT1 PREFETCHT2 PREFETCHW LFENCE MFENCE SFENCE',
+  },
   trap: { cases: [3, 4], mnemonics: 'INT3 INTO BOUND UD2 ARPL' },
   popcnt: { cases: [8, 4], mnemonics: 'POPCNT' },
   lzcnt: { cases: [8, 4], mnemonics: 'LZCNT TZCNT' },
@@ -33,7 +42,9 @@ const groups = {
   crc32: { cases: [8, 4], mnemonics: 'CRC32' },
 };
 
-const groupOf = new Map(Object.entries(groups).flatMap(([name, { mnemonics }]) => mnemonics.split(' ').map((mnemonic) => [mnemonic, name])));
+const groupOf = new Map(
+  Object.entries(groups).flatMap(([name, { mnemonics }]) => mnemonics.split(' ').map((mnemonic) => [mnemonic, name])),
+);
 
 const exclusions = [
   // Far branches change CS; only same-mode ones could be shown.
@@ -90,7 +101,12 @@ function describe(name, code) {
 function repeated(form) {
   if (form.group !== 'string') return [];
   const compares = /^(CMPS|SCAS)/.test(form.mnemonic);
-  const variant = (rep, prefix) => ({ ...form, rep, text: `${prefix} ${form.text}`, opcode: `${rep.toString(16).toUpperCase()} ${form.opcode}` });
+  const variant = (rep, prefix) => ({
+    ...form,
+    rep,
+    text: `${prefix} ${form.text}`,
+    opcode: `${rep.toString(16).toUpperCase()} ${form.opcode}`,
+  });
   return compares ? [variant(0xf3, 'REPE'), variant(0xf2, 'REPNE')] : [variant(0xf3, 'REP')];
 }
 

@@ -51,7 +51,16 @@ export function keepsInside(form) {
 const conditionHolds = (code, flags) => {
   const has = (flag) => (flags & flag) !== 0;
   const less = has(Flag.SF) !== has(Flag.OF);
-  const base = [has(Flag.OF), has(Flag.CF), has(Flag.ZF), has(Flag.CF) || has(Flag.ZF), has(Flag.SF), has(Flag.PF), less, less || has(Flag.ZF)];
+  const base = [
+    has(Flag.OF),
+    has(Flag.CF),
+    has(Flag.ZF),
+    has(Flag.CF) || has(Flag.ZF),
+    has(Flag.SF),
+    has(Flag.PF),
+    less,
+    less || has(Flag.ZF),
+  ];
   return base[code >> 1] !== ((code & 1) === 1);
 };
 
@@ -72,6 +81,7 @@ function shift(b) {
     b.setOperand(countOperand, value);
     if (countOperand.kind === 'register') value = b.valueOf(countOperand);
   }
+  b.shiftedByNothing = masked(value) === 0;
   b.undefinedMask = undefinedFlags(form.mnemonic, masked(value), bits);
 }
 
@@ -202,7 +212,8 @@ export const adjustments = {
     b.setRegister(RAX, 32, b.random.bits(32));
     if (b.form.mnemonic === 'AAM' || b.form.mnemonic === 'AAD') {
       if (b.random.chance(50)) b.operands[0].value = 10n;
-    } else if (b.random.chance(50)) b.setRegister(RAX, 8, b.random.pick([0n, 5n, 6n, 9n, 0xan, 0xfn, 0x90n, 0x99n, 0x9an, 0x9fn, 0xa0n, 0xf9n, 0xffn]));
+    } else if (b.random.chance(50))
+      b.setRegister(RAX, 8, b.random.pick([0n, 5n, 6n, 9n, 0xan, 0xfn, 0x90n, 0x99n, 0x9an, 0x9fn, 0xa0n, 0xf9n, 0xffn]));
   },
   BSF: (b) => scanBackAndForth(b),
   BSR: (b) => scanBackAndForth(b),
@@ -239,6 +250,9 @@ export const adjustments = {
       b.setOperand(source, b.random.pick(selectors));
     }
   },
+  INTO(b) {
+    b.rflags = b.number % 2 === 0 ? b.rflags | Flag.OF : b.rflags & ~Flag.OF;
+  },
   condition(b) {
     const last = b.opcode.bytes[b.opcode.bytes.length - 1] & 15;
     while (conditionHolds(last, b.rflags) !== (b.number % 2 === 0)) b.rflags ^= b.random.pick([1, 4, 0x40, 0x80, 0x800]);
@@ -267,7 +281,9 @@ export const adjustments = {
     b.setMemory(b.registers[RBP] - 64n, b.random.hexBytes(64));
   },
   LEAVE(b) {
-    const frame = b.random.chance(85) ? region.stack.address + 0x400 + b.random.below(0x800) : region.stack.address + region.stack.size - b.random.below(9);
+    const frame = b.random.chance(85)
+      ? region.stack.address + 0x400 + b.random.below(0x800)
+      : region.stack.address + region.stack.size - b.random.below(9);
     b.setAddressRegister(RBP, BigInt(frame), 64);
     b.setMemory(BigInt(frame), b.random.hexBytes(8));
   },
@@ -287,7 +303,8 @@ function clearUpper(b, operands) {
 
 function compareWide(b, bits) {
   const { random } = b;
-  for (const register of [RCX, RBX, RDX, RAX]) b.registers[register] = b.mode === 64 && bits === 32 ? random.bits(32) : BigInt.asUintN(b.mode, random.bits(64));
+  for (const register of [RCX, RBX, RDX, RAX])
+    b.registers[register] = b.mode === 64 && bits === 32 ? random.bits(32) : BigInt.asUintN(b.mode, random.bits(64));
   if (random.chance(60)) {
     const low = BigInt.asUintN(bits, b.registers[RAX]);
     const high = BigInt.asUintN(bits, b.registers[RDX]);

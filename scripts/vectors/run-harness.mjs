@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { gsBase, regions } from './layout.mjs';
+import { gsBase, regionOf, regions } from './layout.mjs';
 
 const TRAP_AND_RESUME_FLAGS = 0x10100;
 const protection = (access) => (access[0] === 'r' ? 1 : 0) | (access[1] === 'w' ? 2 : 0) | (access[2] === 'x' ? 4 : 0);
@@ -39,7 +39,7 @@ function serialise(cases) {
   writer.u64(gsBase);
   for (const { address, size, access } of regions) writer.u32(address, size, protection(access), fill(access));
   for (const { mode, code, rip, rflags, registers, memory } of cases) {
-    const codeBytes = code.map((byte, i) => ({ at: rip + BigInt(i), byte })).filter(({ at }) => at < 0x102000n);
+    const codeBytes = code.map((byte, i) => ({ at: rip + BigInt(i), byte })).filter(({ at }) => regionOf(at));
     const extents = [...extentsOf(codeBytes), ...extentsOf(memory)];
     writer.u32(mode, extents.length);
     writer.u64(...registers, rip, BigInt(rflags));

@@ -65,23 +65,26 @@ describe(`Nestscope in VS Code ${vscode.version}`, () => {
     ok(api.adapters.lastPlace === 'worker', `the machine runs in a worker, not ${api.adapters.lastPlace}`);
   });
 
-  it('F5 without a configuration boots the image beside the source in front', async () => {
+  it('F5 boots the image beside the source in front, by the first configuration of the examples', async () => {
     await open('hello64', 'hello64.asm');
     const stops = conversation.stops.length;
-    ok((await vscode.debug.startDebugging(folder(), { type: '', request: '', name: '' }).then(undefined, () => false)) || true, 'accepted');
-    // The editor asks the provider of the language of the open file; ask it the same way where it does not for an API call.
-    if (!vscode.debug.activeDebugSession)
-      ok(
-        await vscode.debug.startDebugging(folder(), {
-          type: 'nestscope',
-          request: 'launch',
-          name: 'hello64.asm',
-          program: file('hello64', 'hello64.elf').toString(),
-        }),
-        'startDebugging',
-      );
+    await vscode.commands.executeCommand('workbench.action.debug.start');
     await conversation.stop(stops);
     equal(conversation.stops.at(-1)!.reason, 'entry');
+    ok(
+      vscode.debug.activeDebugSession!.configuration.program.endsWith('hello64.elf'),
+      vscode.debug.activeDebugSession!.configuration.program,
+    );
+  });
+
+  it('F5 without any configuration finds the image of the source, or says what is missing', async () => {
+    const nothing = { type: '', request: '', name: '' };
+    await open('nested-hello', 'nested-hello.asm');
+    const found = await api.configurations.resolveDebugConfiguration(folder(), nothing);
+    ok(found?.type === 'nestscope' && found.program.endsWith('nested-hello.elf'), JSON.stringify(found));
+    await open('common', 'vmx.inc');
+    equal(await api.configurations.resolveDebugConfiguration(folder(), nothing), undefined);
+    await vscode.commands.executeCommand('notifications.clearAll');
   });
 
   it('stops on a VM exit whose condition holds, with the frames of L2 above those of L1', async () => {
@@ -167,6 +170,30 @@ describe(`Nestscope in VS Code ${vscode.version}`, () => {
     equal(atob(read.data), 'Z');
     const hole = (await session.customRequest('nestscope/resolve', { address: `l2:gva:0x${GUEST_TOUCHES.toString(16)}` })) as ResolveResult;
     ok(hole.hpa === undefined && BigInt(hole.gpa!) === 0x20000n && hole.steps.at(-1)!.stops !== undefined, hole.summary);
+  });
+
+  it('selects a frame where the image has no line numbers', async () => {
+    const stops = conversation.stops.length;
+    const program = file('hello64', 'hello64.elf');
+    const configuration = {
+      type: 'nestscope',
+      request: 'launch',
+      name: 'bytes',
+      program: program.scheme === 'file' ? program.fsPath : program.toString(),
+    };
+    ok(
+      await vscode.debug.startDebugging(folder(), { ...configuration, format: 'flat', flat: { address: '0x100000', mode: 32 } }),
+      'startDebugging',
+    );
+    await until(() => conversation.stops.length > stops, 'stop');
+    await until(() => vscode.debug.activeStackItem instanceof vscode.DebugStackFrame, 'a frame is selected');
+  });
+
+  it('draws the translation of an address, and marks the entry that stops it', async () => {
+    await stopAtEptViolation();
+    await vscode.commands.executeCommand('nestscope.translate', 'l2:gva:0x40020000');
+    await until(() => api.translation.html.includes('The walk stops here'), `the picture: ${api.translation.html}`);
+    ok(api.translation.html.includes('class="step ept stops"'), api.translation.html);
   });
 
   it('refuses an image that is not there with a sentence, and ends the session', async () => {

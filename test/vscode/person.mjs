@@ -85,7 +85,8 @@ try {
     await page.mouse.move(side.x + 520, 500, { steps: 8 });
     await page.mouse.up();
     await page.mouse.move(1000, 400);
-    if ((await page.locator('.part.sidebar').boundingBox()).width < 480) throw new Error(`the side bar did not move (${await sash.count()} sashes)`);
+    if ((await page.locator('.part.sidebar').boundingBox()).width < 480)
+      throw new Error(`the side bar did not move (${await sash.count()} sashes)`);
   });
 
   await does('ticks "VM exit" and gives it the condition reason == EPT_VIOLATION', async () => {

@@ -69,7 +69,7 @@ const loop = body(
 const jrcxz = body('JRCXZ', (s) => s.branch(un('eqz', s.gpr(RCX, s.shape.address))), 'address');
 
 // String instructions: one iteration; REP repeats the instruction, each iteration a step -----------------------------------
-const masked = (s: Semantics, e: Expr): Expr => (s.shape.address === 4 ? zx(4, e) : e);
+const masked = (s: Semantics, e: Expr): Expr => zx(s.shape.address, e);
 const stringBody = (name: string, iteration: (s: Semantics, size: Size) => void): Body =>
   body(
     name,
@@ -155,12 +155,14 @@ const xlat = body(
 
 const conditions = ['O', 'NO', 'B', 'AE', 'E', 'NE', 'BE', 'A', 'S', 'NS', 'P', 'NP', 'L', 'GE', 'LE', 'G'];
 const hex = (n: number): string => n.toString(16).toUpperCase().padStart(2, '0');
-const near = { in64: 'always64' } as const;
-/** Near branches: 32-bit offsets (64-bit IP in 64-bit code). 16-bit operand size outside 64-bit code is carried out by a call-out. */
+/** Near transfers by register, memory or stack: 64-bit in 64-bit code, else 32 or 16. */
+const nearSized = (opcode: string, instruction: string, by: Body): Row[] =>
+  sized(opcode, instruction, by, { in64: 'always64' }).map((r) => (r.operandSize === 8 ? r : { ...r, only: 32 }));
+/** Near branches: 32-bit offsets (64-bit IP in 64-bit code); 16-bit ones outside 64-bit code with a 16-bit operand size. */
 const branch = (opcode: string, instruction: string, by: Body, parameter = 0): Row[] => [
   row(opcode, instruction, by, { operandSize: 4, only: 32, parameter }),
   row(opcode, instruction, by, { operandSize: 8, only: 64, in64: 'always64', parameter }),
-  row(opcode, instruction, 'NEAR_BRANCH_16', { operandSize: 2, only: 32, parameter }),
+  row(opcode.replace('cd', 'cw'), instruction.replace('rel32', 'rel16'), by, { operandSize: 2, only: 32, parameter }),
 ];
 const strings = (opcode: number, mnemonic: string, by: Body, kind: 'rep' | 'repe'): Row[] => [
   row(hex(opcode), `${mnemonic}B`, by, { string: kind }),
@@ -175,14 +177,10 @@ export const controlRows: readonly Row[] = [
   ...branch('EB cb', 'JMP rel8', jmp),
   ...branch('E9 cd', 'JMP rel32', jmp),
   ...branch('E8 cd', 'CALL rel32', call),
-  ...sized('FF /4', 'JMP r/m#', jmpIndirect, near).filter((r) => r.operandSize !== 2),
-  ...sized('FF /2', 'CALL r/m#', callIndirect, near).filter((r) => r.operandSize !== 2),
-  ...sized('C3', 'RET', ret, near).filter((r) => r.operandSize !== 2),
-  ...sized('C2 iw', 'RET imm16', ret, near).filter((r) => r.operandSize !== 2),
-  row('FF /4', 'JMP r/m16', 'NEAR_BRANCH_16', { only: 32, operandSize: 2 }),
-  row('FF /2', 'CALL r/m16', 'NEAR_BRANCH_16', { only: 32, operandSize: 2 }),
-  row('C3', 'RET', 'NEAR_BRANCH_16', { only: 32, operandSize: 2 }),
-  row('C2 iw', 'RET imm16', 'NEAR_BRANCH_16', { only: 32, operandSize: 2 }),
+  ...nearSized('FF /4', 'JMP r/m#', jmpIndirect),
+  ...nearSized('FF /2', 'CALL r/m#', callIndirect),
+  ...nearSized('C3', 'RET', ret),
+  ...nearSized('C2 iw', 'RET imm16', ret),
   ...branch('E0 cb', 'LOOPNE rel8', loop, 0),
   ...branch('E1 cb', 'LOOPE rel8', loop, 1),
   ...branch('E2 cb', 'LOOP rel8', loop, 2),

@@ -125,7 +125,7 @@ const bitTest = (name: string, change: 'none' | 'set' | 'reset' | 'complement'):
         // A register index reaches outside the operand: the bit string begins at the effective address.
         const units = bin('shr_s', sx(s.size, index), c64(log2));
         const address = bin('add', { op: 'ea', type: 'i64' }, bin('mul', units, c64(s.size)));
-        dst = s.access(s.shape.address === 4 ? zx(4, address) : address, s.size, access);
+        dst = s.access(zx(s.shape.address, address), s.size, access);
       } else dst = s.location(0, access);
       const n = s.let(bin('and', index, c64(s.bits - 1)));
       const a = s.read(dst, s.size);

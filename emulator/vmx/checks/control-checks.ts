@@ -30,7 +30,12 @@ function reservedBits(name: string, field: VmcsField, msr: number, capability: '
 }
 
 /** Two rows for a page whose address is used when `used` holds. */
-function pageAddress(field: VmcsField, control: string, conditions: readonly VmcsField[], used: (c: CheckContext) => boolean): CheckRowInit[] {
+function pageAddress(
+  field: VmcsField,
+  control: string,
+  conditions: readonly VmcsField[],
+  used: (c: CheckContext) => boolean,
+): CheckRowInit[] {
   return [
     {
       name: `${field.name}: alignment`,

@@ -181,7 +181,8 @@ function pdpteRow(field: VmcsField): CheckRowInit {
 const pdptes = section('Checks on Guest Page-Directory-Pointer-Table Entries', 'guest', [
   {
     name: 'PDPTEs at GUEST_CR3: reserved bits',
-    sentence: 'If “enable EPT” is 0 and the guest uses PAE paging, reserved bits of the four PDPTEs that GUEST_CR3 references must be 0 in each present entry.',
+    sentence:
+      'If “enable EPT” is 0 and the guest uses PAE paging, reserved bits of the four PDPTEs that GUEST_CR3 references must be 0 in each present entry.',
     qualification: 2,
     fields: [Field.guestCr3],
     conditions: PAGING_FIELDS,

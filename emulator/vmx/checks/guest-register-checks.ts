@@ -12,8 +12,8 @@ import {
 } from './check-row'; // prettier-ignore
 
 const ENTRY = Field.vmEntryControls;
-/** Bits of IA32_DEBUGCTL that are not reserved; bits 15:6 and 1:0 have a meaning in the architecture. */
-export const DEBUGCTL_DEFINED = 0xffc3;
+/** Bits of IA32_DEBUGCTL that are not reserved on this processor: LBR and BTF, as WRMSR has it (cpu/msr). */
+export const DEBUGCTL_DEFINED = 3;
 
 function canonicalRow(field: VmcsField): CheckRowInit {
   return {
@@ -33,7 +33,13 @@ const controlRegisters = section('Checks on Guest Control Registers, Debug Regis
     conditions: SECONDARY_FIELDS,
     msrs: [VmxMsr.cr0Fixed0, VmxMsr.cr0Fixed1],
     holds: (c) =>
-      fixedBits(c, Field.guestCr0, c.capabilities.cr0Fixed0, c.capabilities.cr0Fixed1, 0x6000_0000 | (unrestrictedGuest(c) ? 0x8000_0001 : 0)),
+      fixedBits(
+        c,
+        Field.guestCr0,
+        c.capabilities.cr0Fixed0,
+        c.capabilities.cr0Fixed1,
+        0x6000_0000 | (unrestrictedGuest(c) ? 0x8000_0001 : 0),
+      ),
   },
   {
     name: 'GUEST_CR0: PG needs PE',

@@ -1,7 +1,16 @@
 /** Checks on guest segment registers: SDM volume 3, "Checks on Guest Segment Registers", register by register in the manual's order of fields. */
 import { Ar } from '../../spec/descriptors';
 import { Field, type VmcsField } from '../../spec/vmcs-fields';
-import { canonical, ia32eModeGuest, section, SECONDARY_FIELDS, unrestrictedGuest, type CheckContext, type CheckRow, type CheckRowInit } from './check-row';
+import {
+  canonical,
+  ia32eModeGuest,
+  section,
+  SECONDARY_FIELDS,
+  unrestrictedGuest,
+  type CheckContext,
+  type CheckRow,
+  type CheckRowInit,
+} from './check-row';
 
 interface SegmentFields {
   readonly name: string;
@@ -10,13 +19,55 @@ interface SegmentFields {
   readonly limit: VmcsField;
   readonly access: VmcsField;
 }
-const CS: SegmentFields = { name: 'CS', selector: Field.guestCsSelector, base: Field.guestCsBase, limit: Field.guestCsLimit, access: Field.guestCsAccessRights };
-const SS: SegmentFields = { name: 'SS', selector: Field.guestSsSelector, base: Field.guestSsBase, limit: Field.guestSsLimit, access: Field.guestSsAccessRights };
-const DS: SegmentFields = { name: 'DS', selector: Field.guestDsSelector, base: Field.guestDsBase, limit: Field.guestDsLimit, access: Field.guestDsAccessRights };
-const ES: SegmentFields = { name: 'ES', selector: Field.guestEsSelector, base: Field.guestEsBase, limit: Field.guestEsLimit, access: Field.guestEsAccessRights };
-const FS: SegmentFields = { name: 'FS', selector: Field.guestFsSelector, base: Field.guestFsBase, limit: Field.guestFsLimit, access: Field.guestFsAccessRights };
-const GS: SegmentFields = { name: 'GS', selector: Field.guestGsSelector, base: Field.guestGsBase, limit: Field.guestGsLimit, access: Field.guestGsAccessRights };
-const TR: SegmentFields = { name: 'TR', selector: Field.guestTrSelector, base: Field.guestTrBase, limit: Field.guestTrLimit, access: Field.guestTrAccessRights };
+const CS: SegmentFields = {
+  name: 'CS',
+  selector: Field.guestCsSelector,
+  base: Field.guestCsBase,
+  limit: Field.guestCsLimit,
+  access: Field.guestCsAccessRights,
+};
+const SS: SegmentFields = {
+  name: 'SS',
+  selector: Field.guestSsSelector,
+  base: Field.guestSsBase,
+  limit: Field.guestSsLimit,
+  access: Field.guestSsAccessRights,
+};
+const DS: SegmentFields = {
+  name: 'DS',
+  selector: Field.guestDsSelector,
+  base: Field.guestDsBase,
+  limit: Field.guestDsLimit,
+  access: Field.guestDsAccessRights,
+};
+const ES: SegmentFields = {
+  name: 'ES',
+  selector: Field.guestEsSelector,
+  base: Field.guestEsBase,
+  limit: Field.guestEsLimit,
+  access: Field.guestEsAccessRights,
+};
+const FS: SegmentFields = {
+  name: 'FS',
+  selector: Field.guestFsSelector,
+  base: Field.guestFsBase,
+  limit: Field.guestFsLimit,
+  access: Field.guestFsAccessRights,
+};
+const GS: SegmentFields = {
+  name: 'GS',
+  selector: Field.guestGsSelector,
+  base: Field.guestGsBase,
+  limit: Field.guestGsLimit,
+  access: Field.guestGsAccessRights,
+};
+const TR: SegmentFields = {
+  name: 'TR',
+  selector: Field.guestTrSelector,
+  base: Field.guestTrBase,
+  limit: Field.guestTrLimit,
+  access: Field.guestTrAccessRights,
+};
 const LDTR: SegmentFields = { name: 'LDTR', selector: Field.guestLdtrSelector, base: Field.guestLdtrBase, limit: Field.guestLdtrLimit, access: Field.guestLdtrAccessRights }; // prettier-ignore
 const CODE_AND_DATA = [CS, SS, DS, ES, FS, GS];
 const DATA = [DS, ES, FS, GS];
@@ -64,7 +115,8 @@ const selectors: CheckRowInit[] = [
   },
   {
     name: 'GUEST_SS_SELECTOR: RPL',
-    sentence: 'If the guest will not be virtual-8086 and “unrestricted guest” is 0, the RPL of the SS selector must equal the RPL of the CS selector.',
+    sentence:
+      'If the guest will not be virtual-8086 and “unrestricted guest” is 0, the RPL of the SS selector must equal the RPL of the CS selector.',
     fields: [SS.selector, CS.selector],
     conditions: [RFLAGS, ...SECONDARY_FIELDS],
     holds: (c) => virtual8086(c) || unrestrictedGuest(c) || rplOf(c, SS) === rplOf(c, CS),
@@ -72,23 +124,19 @@ const selectors: CheckRowInit[] = [
 ];
 
 const bases: CheckRowInit[] = [
-  ...CODE_AND_DATA.map(
-    (s): CheckRowInit => ({
-      name: `${s.base.name}: virtual-8086`,
-      sentence: `If the guest will be virtual-8086, the ${s.name} base must be the ${s.name} selector shifted left by 4 bits.`,
-      fields: [s.base, s.selector],
-      conditions: [RFLAGS],
-      holds: (c) => !virtual8086(c) || (c.u32(s.base) === (c.u32(s.selector) & 0xffff) << 4 && c.high32(s.base) === 0),
-    }),
-  ),
-  ...[TR, FS, GS].map(
-    (s): CheckRowInit => ({
-      name: `${s.base.name}: canonical`,
-      sentence: `The ${s.name} base must be a canonical address.`,
-      fields: [s.base],
-      holds: (c) => canonical(c, s.base),
-    }),
-  ),
+  ...CODE_AND_DATA.map((s): CheckRowInit => ({
+    name: `${s.base.name}: virtual-8086`,
+    sentence: `If the guest will be virtual-8086, the ${s.name} base must be the ${s.name} selector shifted left by 4 bits.`,
+    fields: [s.base, s.selector],
+    conditions: [RFLAGS],
+    holds: (c) => !virtual8086(c) || (c.u32(s.base) === (c.u32(s.selector) & 0xffff) << 4 && c.high32(s.base) === 0),
+  })),
+  ...[TR, FS, GS].map((s): CheckRowInit => ({
+    name: `${s.base.name}: canonical`,
+    sentence: `The ${s.name} base must be a canonical address.`,
+    fields: [s.base],
+    holds: (c) => canonical(c, s.base),
+  })),
   {
     name: `${LDTR.base.name}: canonical`,
     sentence: 'If LDTR is usable, its base must be a canonical address.',
@@ -101,35 +149,29 @@ const bases: CheckRowInit[] = [
     fields: [CS.base],
     holds: (c) => c.high32(CS.base) === 0,
   },
-  ...[SS, DS, ES].map(
-    (s): CheckRowInit => ({
-      name: `${s.base.name}: bits 63:32`,
-      sentence: `If ${s.name} is usable, bits 63:32 of its base must be 0.`,
-      fields: [s.base, s.access],
-      holds: (c) => !usable(c, s) || c.high32(s.base) === 0,
-    }),
-  ),
+  ...[SS, DS, ES].map((s): CheckRowInit => ({
+    name: `${s.base.name}: bits 63:32`,
+    sentence: `If ${s.name} is usable, bits 63:32 of its base must be 0.`,
+    fields: [s.base, s.access],
+    holds: (c) => !usable(c, s) || c.high32(s.base) === 0,
+  })),
 ];
 
 const virtual8086Rows: CheckRowInit[] = [
-  ...CODE_AND_DATA.map(
-    (s): CheckRowInit => ({
-      name: `${s.limit.name}: virtual-8086`,
-      sentence: `If the guest will be virtual-8086, the ${s.name} limit must be 0000FFFFH.`,
-      fields: [s.limit],
-      conditions: [RFLAGS],
-      holds: (c) => !virtual8086(c) || c.u32(s.limit) === 0xffff,
-    }),
-  ),
-  ...CODE_AND_DATA.map(
-    (s): CheckRowInit => ({
-      name: `${s.access.name}: virtual-8086`,
-      sentence: `If the guest will be virtual-8086, the ${s.name} access rights must be 000000F3H.`,
-      fields: [s.access],
-      conditions: [RFLAGS],
-      holds: (c) => !virtual8086(c) || c.u32(s.access) === 0xf3,
-    }),
-  ),
+  ...CODE_AND_DATA.map((s): CheckRowInit => ({
+    name: `${s.limit.name}: virtual-8086`,
+    sentence: `If the guest will be virtual-8086, the ${s.name} limit must be 0000FFFFH.`,
+    fields: [s.limit],
+    conditions: [RFLAGS],
+    holds: (c) => !virtual8086(c) || c.u32(s.limit) === 0xffff,
+  })),
+  ...CODE_AND_DATA.map((s): CheckRowInit => ({
+    name: `${s.access.name}: virtual-8086`,
+    sentence: `If the guest will be virtual-8086, the ${s.name} access rights must be 000000F3H.`,
+    fields: [s.access],
+    conditions: [RFLAGS],
+    holds: (c) => !virtual8086(c) || c.u32(s.access) === 0xf3,
+  })),
 ];
 
 /** Rules that the access rights of every segment obey. */
@@ -150,7 +192,8 @@ const reservedLow = (s: SegmentFields): CheckRowInit =>
   accessRule(s, 'bits 11:8', `bits 11:8 of the ${s.name} access rights must be 0`, (c) => (c.u32(s.access) & 0xf00) === 0);
 const reservedHigh = (s: SegmentFields): CheckRowInit =>
   accessRule(s, 'bits 31:17', `bits 31:17 of the ${s.name} access rights must be 0`, (c) => c.u32(s.access) >>> 17 === 0);
-const present = (s: SegmentFields): CheckRowInit => accessRule(s, 'P', `the P bit (bit 7) of ${s.name} must be 1`, (c) => (c.u32(s.access) & Ar.present) !== 0);
+const present = (s: SegmentFields): CheckRowInit =>
+  accessRule(s, 'P', `the P bit (bit 7) of ${s.name} must be 1`, (c) => (c.u32(s.access) & Ar.present) !== 0);
 
 const accessRights: CheckRowInit[] = [
   // Type
@@ -165,7 +208,12 @@ const accessRights: CheckRowInit[] = [
     [],
     SECONDARY_FIELDS,
   ),
-  accessRule(SS, 'type', 'the SS type must be 3 or 7 (read/write, accessed data segment)', (c) => typeOf(c, SS) === 3 || typeOf(c, SS) === 7),
+  accessRule(
+    SS,
+    'type',
+    'the SS type must be 3 or 7 (read/write, accessed data segment)',
+    (c) => typeOf(c, SS) === 3 || typeOf(c, SS) === 7,
+  ),
   ...DATA.map((s) =>
     accessRule(
       s,

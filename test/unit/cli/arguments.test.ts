@@ -169,7 +169,7 @@ describe('launch configurations', () => {
     let taken = 0;
     for (let i = 0; i < 3000; i++) {
       const raw: Record<string, unknown> = next(5) ? { program: 'p' } : {};
-      for (let k = next(4); k > 0; k--) raw[names[next(names.length)]!] = pieces[next(pieces.length)];
+      for (let k = next(4); k > 0; k--) raw[names[next(names.length)]!] = next(3) ? undefined : pieces[next(pieces.length)];
       try {
         validateLaunch(raw);
         taken++;

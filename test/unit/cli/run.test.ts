@@ -28,7 +28,8 @@ class PlayedMachine {
   runSlice({ maxSteps }: { maxSteps: number }): StopReason {
     for (let i = 0; i < maxSteps; i++) {
       if (this.steps >= this.script.length) return this.script.end;
-      const event = this.script.events?.[this.steps++];
+      const event = this.script.events?.[this.steps];
+      this.steps++;
       if (event?.serial) this.serial.push(...new TextEncoder().encode(event.serial));
       if (event?.debug) this.debug += event.debug;
       if (event?.trace) {

@@ -159,7 +159,8 @@ export function makeCpu({ mode, cpl = 0 }: Setup): TestCpu {
         },
         execute: () => 0,
         commitPendingExit: () => {},
-        fixedCr0: () => undefined,
+        disabledByControls: () => false,
+      fixedCr0: () => undefined,
         fixedCr4: () => undefined,
         readCapabilityMsr: (_c, index) => (index === 0x480 ? 0x1234n : undefined),
         visibleCr0: (_c, v) => v,
@@ -167,7 +168,7 @@ export function makeCpu({ mode, cpl = 0 }: Setup): TestCpu {
         atBoundary: () => false,
       },
       io: { in: () => t.portValue, out: (_c, port, size, value) => void log.out.push([port, size, value]) },
-      clock: { tsc: (c) => 1000n + c.get64(State.tscOffset), charge: () => {} },
+      clock: { tsc: (c) => BigInt.asUintN(64, 1000n + c.get64(State.tscOffset)), charge: () => {} },
       observer: {
         exception: (_c, vector, errorCode) => void log.exceptions.push([vector, errorCode]),
         interruptDelivered: (_c, vector, type) => void log.interrupts.push([vector, type]),

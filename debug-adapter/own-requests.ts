@@ -1,0 +1,67 @@
+/** Answers to the requests that this adapter adds to the protocol (protocol.ts). */
+import type { AddressSpace, Level } from '../emulator/api';
+import type { RequestArguments } from './arguments';
+import { type Debuggee, FIRST_VCPU } from './debuggee';
+import { evaluateIn } from './evaluation';
+import { formatPlace, hex, parsePlace } from './memory-reference';
+import type { ExitEntry, ExitsResult, InspectResult, PositionResult, ResolveResult } from './protocol';
+import { resolutionOnWire } from './resolution';
+import type { Frame } from './stack';
+import { symbolText } from './symbol-source';
+
+const DEFAULT_EXITS = 100;
+const MOST_EXITS = 1_000_000;
+
+function vcpuOf(debuggee: Debuggee, args: RequestArguments): number {
+  return args.optionalInteger('vcpu', 0, debuggee.machine.vcpuCount - 1) ?? FIRST_VCPU;
+}
+
+export function inspect(debuggee: Debuggee, args: RequestArguments): InspectResult {
+  const nodes = debuggee.machine.inspect.children(vcpuOf(debuggee, args), args.text('id'));
+  return { nodes: nodes.map(({ memory, ...node }) => ({ ...node, memoryReference: memory && formatPlace(memory) })) };
+}
+
+export function resolve(debuggee: Debuggee, args: RequestArguments, frame: () => Frame): ResolveResult {
+  const { machine } = debuggee;
+  const vcpu = vcpuOf(debuggee, args);
+  const level = (args.optionalInteger('level', 1, 2) ?? machine.cpu(vcpu).level) as Level;
+  const space = (args.optionalText('space') ?? 'gva') as AddressSpace;
+  if (!['gva', 'gpa', 'hpa'].includes(space)) args.refuse('space', "'gva', 'gpa' or 'hpa'");
+  const text = args.text('address');
+  const written = parsePlace(text, level);
+  const place = written && (text.includes(':') ? written : { ...written, space });
+  if (place) return resolutionOnWire(machine.resolve(vcpu, place.level, place.space, place.address));
+  const value = evaluateIn(debuggee, frame(), text);
+  if (typeof value.value === 'boolean') return args.refuse('address', 'an address');
+  const named = value.place ?? { space, level, address: value.value };
+  return resolutionOnWire(machine.resolve(vcpu, named.level, named.space, named.address));
+}
+
+export function exits(debuggee: Debuggee, args: RequestArguments): ExitsResult {
+  const { machine, symbols } = debuggee;
+  const limit = args.optionalInteger('limit', 0, MOST_EXITS) ?? DEFAULT_EXITS;
+  const recent = limit === 0 ? [] : machine.recentExits.slice(-limit);
+  const entries = recent.map(({ n, vcpu, reason, reasonNumber, qualification, rip, gpa, linear, vmcs }): ExitEntry => ({
+    n,
+    vcpu,
+    reason,
+    reasonNumber,
+    qualification: hex(qualification),
+    rip: hex(rip),
+    symbol: symbols.symbolAt(2, rip) && symbolText(symbols, 2, rip),
+    gpa: gpa === undefined ? undefined : hex(gpa),
+    linear: linear === undefined ? undefined : hex(linear),
+    vmcs: hex(vmcs),
+  }));
+  return { exits: entries, counts: Object.fromEntries(machine.exitCounts) };
+}
+
+export function position(debuggee: Debuggee, running: boolean): PositionResult {
+  const { machine } = debuggee;
+  const vcpus = Array.from({ length: machine.vcpuCount }, (_, vcpu) => {
+    const { level, rip, codeBits, cpl } = machine.cpu(vcpu);
+    return { vcpu, level, rip: hex(rip), codeBits, cpl };
+  });
+  const { steps, instructions, vcpuCount } = machine;
+  return { steps, instructions, vcpuCount, running, ended: machine.ended !== undefined, vcpus };
+}

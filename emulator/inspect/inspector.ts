@@ -1,0 +1,74 @@
+/** The trees that views show, by node id: 'vmcs', 'idt', 'page-tables', 'exits', 'registers' and what lies under them. Reading never changes the machine. */
+import type { InspectNode, Inspector, VmExitRecord } from '../api';
+import type { Cpu } from '../cpu/cpu';
+import type { PhysicalMemory } from '../memory/physical-memory';
+import { readRegister, registerNames } from './registers';
+import type { Resolver } from './resolve';
+import { idtNodes, pageTableNodes } from './tables';
+import { currentVmcs } from './translation-context';
+import { explainExit, vmcsChildren } from './vmcs';
+
+export interface ExitHistory {
+  readonly recentExits: readonly VmExitRecord[];
+  readonly exitCounts: ReadonlyMap<string, number>;
+}
+
+const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
+
+export function createInspector(cpu: Cpu, memory: PhysicalMemory, resolver: Resolver, history: ExitHistory): Inspector {
+  return {
+    children(_vcpu, id) {
+      const [root, first] = id.split('/');
+      switch (root) {
+        case 'registers':
+          return registerNames().map((name) => ({
+            id: `registers/${name}`,
+            label: name,
+            value: hex(readRegister(cpu, name) ?? 0n),
+            expandable: false,
+          }));
+        case 'vmcs': {
+          const vmcs = currentVmcs(cpu, memory);
+          return vmcs === undefined ? [] : vmcsChildren(memory, vmcs.pointer, id);
+        }
+        case 'idt':
+          if (first === undefined) return idtRoots(cpu, memory, resolver);
+          return idtNodes(cpu, memory, resolver, first === 'l2' ? 2 : 1, id);
+        case 'page-tables':
+          return pageTableNodes(cpu, memory, resolver, id);
+        case 'exits':
+          return exitNodes(history, first);
+        default:
+          return [];
+      }
+    },
+  };
+}
+
+function idtRoots(cpu: Cpu, memory: PhysicalMemory, resolver: Resolver): InspectNode[] {
+  return ([1, 2] as const)
+    .filter((level) => idtNodes(cpu, memory, resolver, level, '').length > 0)
+    .map((level) => ({ id: `idt/l${level}`, label: `L${level} IDT`, expandable: true }));
+}
+
+function exitNodes(history: ExitHistory, first: string | undefined): InspectNode[] {
+  if (first === 'recent') {
+    const exits = history.recentExits;
+    return exits.map((e, i) => ({
+      id: `exits/recent/${e.n}`,
+      label: `${e.n} ${e.reason}`,
+      value: hex(e.qualification),
+      description: explainExit(e),
+      tooltip: `exit ${i + 1 - exits.length} from the last, at step ${e.n}, L2 RIP ${hex(e.rip)}`,
+      memory: { space: 'gva', level: 2, address: e.rip },
+      expandable: false,
+    }));
+  }
+  if (first !== undefined) return [];
+  const counts = [...history.exitCounts].sort((a, b) => b[1] - a[1]);
+  const total = counts.reduce((sum, [, n]) => sum + n, 0);
+  return [
+    ...counts.map(([reason, n]) => ({ id: `exits/count/${reason}`, label: reason, value: String(n), expandable: false })),
+    ...(total > 0 ? [{ id: 'exits/recent', label: 'Most recent', description: `${total} in all`, expandable: true }] : []),
+  ];
+}

@@ -1,0 +1,217 @@
+/**
+ * VM entry: SDM volume 3, "VM Entries": the checks, loading the guest, event injection. Not modelled, with a sentence each: guests in
+ * real-address mode, virtual-8086 mode or PAE paging, a host with PAE paging, breakpoints in DR7, IA32_DEBUGCTL bits, long MSR areas.
+ */
+import type { Cpu } from '../cpu/cpu';
+import { Outcome } from '../cpu/outcome';
+import { ExitReason } from '../spec/exit-reasons';
+import { EventType, Interruptibility } from '../spec/registers';
+import { Flag, State } from '../spec/vcpu-state';
+import { VmError } from '../spec/vm-instruction-errors';
+import { OTHER_EVENT } from '../spec/vmcs-formats';
+import { Field } from '../spec/vmcs-fields';
+import { EntryControl, Primary, Secondary } from '../spec/vmx-controls';
+import { CONTROL_CHECKS } from './checks/control-checks';
+import type { CheckContext, CheckRow } from './checks/check-row';
+import { describeFailure, firstFailure, GUEST_CHECKS } from './checks/entry-checks';
+import { HOST_CHECKS } from './checks/host-checks';
+import { vmcsCheckContext } from './checks/vmcs-check-context';
+import { commitEntryFailure } from './exit';
+import { loadGuestRegisters, loadSlot } from './guest-state';
+import { secondaryControls } from './intercepts';
+import { loadMsrArea } from './msr-areas';
+import type { FailedCheck } from './observer';
+import { LaunchState, type Vmcs } from './vmcs';
+import { currentPointer, currentVmcs, type VmxContext } from './vmx-context';
+import { vmFailInvalid, vmFailValid } from './vm-flags';
+import { Boundary, EptMode, MonitorTrap, VmxMode, VmxState } from './vmx-state';
+
+type EntryInstruction = 'VMLAUNCH' | 'VMRESUME';
+
+/** VMLAUNCH or VMRESUME in VMX root operation, after the checks for #UD and #GP. */
+export function enterGuest(vmx: VmxContext, cpu: Cpu, instruction: EntryInstruction): Outcome {
+  const from = cpu.rip;
+  if (currentPointer(cpu) < 0) {
+    vmFailInvalid(cpu);
+    vmx.observer.entryFailure(cpu, { instruction, rip: from, kind: 'VMfailInvalid', number: 0, vmcs: -1 });
+    return Outcome.next;
+  }
+  const vmcs = currentVmcs(vmx, cpu);
+  const refuse = (number: number, check?: FailedCheck): Outcome => {
+    vmFailValid(vmx, cpu, number);
+    vmx.observer.entryFailure(cpu, { instruction, rip: from, kind: 'VMfailValid', number, check, vmcs: vmcs.pointer });
+    return Outcome.next;
+  };
+  if (cpu.get32(State.interruptibility) & Interruptibility.blockingByMovSs) return refuse(VmError.blockedByMovSs);
+  if (instruction === 'VMLAUNCH' && vmcs.launchState !== LaunchState.clear) return refuse(VmError.vmlaunchNonClear);
+  if (instruction === 'VMRESUME' && vmcs.launchState !== LaunchState.launched) return refuse(VmError.vmresumeNonLaunched);
+
+  const context = vmcsCheckContext(vmx, cpu, vmcs);
+  const control = firstFailure(CONTROL_CHECKS, context);
+  if (control) return refuse(VmError.invalidControlFields, describeFailure(control, context));
+  const host = firstFailure(HOST_CHECKS, context);
+  if (host) return refuse(VmError.invalidHostState, describeFailure(host, context));
+  const hostGap = notModelledHost(vmx, vmcs);
+  if (hostGap !== undefined) return cpu.notModelled(hostGap);
+
+  const guest = firstFailure(GUEST_CHECKS, context);
+  if (guest) return failEntry(vmx, cpu, instruction, from, ExitReason.INVALID_GUEST_STATE, guest.qualification, guest, context);
+  const guestGap = notModelledGuest(vmcs);
+  if (guestGap !== undefined) return cpu.notModelled(guestGap);
+
+  return loadGuest(vmx, cpu, vmcs, instruction, from);
+}
+
+function failEntry(
+  vmx: VmxContext,
+  cpu: Cpu,
+  instruction: EntryInstruction,
+  from: bigint,
+  reason: number,
+  qualification: number,
+  row: CheckRow | undefined,
+  context: CheckContext | undefined,
+): Outcome {
+  const check = row && context ? describeFailure(row, context) : undefined;
+  commitEntryFailure(vmx, cpu, reason, qualification);
+  vmx.observer.entryFailure(cpu, {
+    instruction,
+    rip: from,
+    kind: 'exit',
+    number: reason,
+    qualification: BigInt(qualification),
+    check,
+    vmcs: currentPointer(cpu),
+  });
+  return Outcome.exited;
+}
+
+function loadGuest(vmx: VmxContext, cpu: Cpu, vmcs: Vmcs, instruction: EntryInstruction, from: bigint): Outcome {
+  const msrCount = vmcs.u32(Field.vmEntryMsrLoadCount);
+  // Kept so that a stop in the middle of the MSR area leaves the step undone.
+  const before = msrCount > 0 ? cpu.u32.slice(0, State.tlb >> 2) : undefined;
+  loadGuestRegisters(cpu, vmcs);
+  if (before) {
+    const failed = loadMsrArea(vmx, cpu, vmcs.address(Field.vmEntryMsrLoadAddress), msrCount);
+    if (cpu.stop !== undefined) {
+      cpu.u32.set(before);
+      return Outcome.stopped;
+    }
+    if (failed !== 0) {
+      const check = msrFailure(vmx, vmcs, failed);
+      commitEntryFailure(vmx, cpu, ExitReason.MSR_LOADING, failed);
+      vmx.observer.entryFailure(cpu, {
+        instruction,
+        rip: from,
+        kind: 'exit',
+        number: ExitReason.MSR_LOADING,
+        qualification: BigInt(failed),
+        check,
+        vmcs: vmcs.pointer,
+      });
+      return Outcome.exited;
+    }
+  }
+  const secondary = secondaryControls(vmcs);
+  const usesEpt = (secondary & Secondary.enableEpt) !== 0;
+  const usesVpid = (secondary & Secondary.enableVpid) !== 0;
+  cpu.set32(State.vmxMode, VmxMode.nonRoot);
+  const eptp = vmcs.u32(Field.eptPointer);
+  cpu.setF64(State.eptPointer, usesEpt ? vmcs.high32(Field.eptPointer) * 0x1_0000_0000 + ((eptp & 0xffff_f000) >>> 0) : 0);
+  cpu.set32(State.eptMode, usesEpt && eptp & 0x40 ? EptMode.accessedDirty : 0);
+  cpu.set32(State.vpid, usesVpid ? vmcs.u32(Field.virtualProcessorIdentifier) : 0);
+  loadNonRegisterState(cpu, vmcs);
+  if (instruction === 'VMLAUNCH') vmcs.launchState = LaunchState.launched;
+  vmcs.noteWritten();
+  cpu.modeChanged();
+  // SDM "Operations that Invalidate Cached Mappings": without VPIDs, VM entries invalidate what is cached for VPID 0000H.
+  if (!usesVpid) cpu.mmu.flushCurrentContext(cpu);
+  vmx.clock.charge(cpu, 'entry');
+  vmx.observer.entry(cpu, { instruction, from, rip: cpu.rip, vmcs: vmcs.pointer });
+  return Outcome.jumped;
+}
+
+/** Activity, interruptibility, pending debug exceptions, the event to be injected, MTF and windows. */
+function loadNonRegisterState(cpu: Cpu, vmcs: Vmcs): void {
+  const primary = vmcs.u32(Field.primaryProcessorBasedVmExecutionControls);
+  const info = vmcs.u32(Field.vmEntryInterruptionInformation);
+  const valid = (info & 0x8000_0000) !== 0;
+  const type = (info >>> 8) & 7;
+  const vectoring = valid && type !== OTHER_EVENT;
+  let interruptibility = vmcs.u32(Field.guestInterruptibilityState) & 0xf;
+  // Injection of an NMI blocks NMIs.
+  if (vectoring && type === EventType.nmi) interruptibility |= Interruptibility.blockingByNmi;
+  cpu.set32(State.interruptibility, interruptibility);
+  const activity = vmcs.u32(Field.guestActivityState);
+  // After a vectoring VM entry the processor is in the active state.
+  cpu.set32(State.activity, vectoring ? 0 : activity);
+  cpu.set32(State.pendingEventInfo, vectoring ? info : 0);
+  cpu.set32(State.pendingEventError, vmcs.u32(Field.vmEntryExceptionErrorCode));
+  cpu.set32(State.pendingEventLength, vmcs.u32(Field.vmEntryInstructionLength));
+  const keepsDebug = debugExceptionsStay(vectoring, type, interruptibility, activity);
+  cpu.set32(State.pendingDebug, keepsDebug ? vmcs.u32(Field.guestPendingDebugExceptions) : 0);
+
+  const trapInjected = valid && type === OTHER_EVENT;
+  const trap = (primary & Primary.monitorTrapFlag) !== 0;
+  cpu.set32(
+    VmxState.monitorTrap,
+    trapInjected || (trap && vectoring) ? MonitorTrap.due : trap ? MonitorTrap.untilFirstBoundary : MonitorTrap.off,
+  );
+  cpu.setF64(VmxState.trapSteps, 0);
+  const window = (primary & Primary.interruptWindowExiting) !== 0;
+  const boundary = cpu.get32(State.boundary) & 1;
+  cpu.set32(State.boundary, boundary | (trap || trapInjected ? Boundary.monitorTrap : 0) | (window ? Boundary.window : 0));
+  if (primary & Primary.useTscOffsetting) loadSlot(cpu, VmxState.tscOffset, vmcs, Field.tscOffset);
+  else cpu.set64(VmxState.tscOffset, 0n);
+}
+
+/** SDM "Delivery of Pending Debug Exceptions after VM Entry": when the field says nothing, there are none. */
+function debugExceptionsStay(vectoring: boolean, type: number, interruptibility: number, activity: number): boolean {
+  if (!vectoring) return activity < 2;
+  if (type !== EventType.softwareInterrupt && type !== EventType.softwareException) return false;
+  return (interruptibility & Interruptibility.blockingByMovSs) !== 0;
+}
+
+function msrFailure(vmx: VmxContext, vmcs: Vmcs, entry: number): FailedCheck {
+  const address = vmcs.address(Field.vmEntryMsrLoadAddress) + (entry - 1) * 16;
+  return {
+    name: `VM-entry MSR-load area: entry ${entry}`,
+    section: 'Loading MSRs',
+    sentence:
+      'Each entry of the VM-entry MSR-load area must name an MSR that WRMSR could write with this value, other than IA32_FS_BASE and IA32_GS_BASE, and bits 63:32 must be 0.',
+    fields: [
+      { name: 'MSR index', value: BigInt(vmx.memory.read32(address)) },
+      { name: 'bits 63:32', value: BigInt(vmx.memory.read32(address + 4)) },
+      { name: 'MSR data', value: vmx.memory.read64(address + 8) },
+      { name: Field.vmEntryMsrLoadAddress.name, value: vmcs.u64(Field.vmEntryMsrLoadAddress) },
+    ],
+  };
+}
+
+/** What the next VM exit could not do here. */
+function notModelledHost(vmx: VmxContext, vmcs: Vmcs): string | undefined {
+  for (const count of [Field.vmExitMsrStoreCount, Field.vmExitMsrLoadCount, Field.vmEntryMsrLoadCount]) {
+    if (vmcs.u32(count) > vmx.capabilities.msrListMaximum) {
+      return `an MSR area of more than ${vmx.capabilities.msrListMaximum} entries (${count.name} is ${vmcs.u32(count)})`;
+    }
+  }
+  const host64 = (vmcs.u32(Field.primaryVmExitControls) & 0x200) !== 0;
+  if (!host64 && vmcs.u32(Field.hostCr4) & 0x20) return 'a hypervisor with PAE paging (32-bit host with CR4.PAE = 1)';
+  return undefined;
+}
+
+function notModelledGuest(vmcs: Vmcs): string | undefined {
+  const cr0 = vmcs.u32(Field.guestCr0);
+  const entry = vmcs.u32(Field.vmEntryControls);
+  if (!(cr0 & 1)) return 'VM entry to a guest in real-address mode';
+  if (vmcs.u32(Field.guestRflags) & Flag.VM) return 'VM entry to a guest in virtual-8086 mode';
+  if (cr0 & 0x8000_0000 && vmcs.u32(Field.guestCr4) & 0x20 && !(entry & EntryControl.ia32eModeGuest))
+    return 'VM entry to a guest with PAE paging';
+  if (entry & EntryControl.loadDebugControls) {
+    if (vmcs.u32(Field.guestDr7) & 0xff) return 'VM entry to a guest with breakpoints enabled in DR7';
+    if (vmcs.u32(Field.guestIa32Debugctl)) return 'VM entry to a guest with IA32_DEBUGCTL bits set';
+  }
+  const usesEpt = (secondaryControls(vmcs) & Secondary.enableEpt) !== 0;
+  if (usesEpt && vmcs.address(Field.eptPointer) < 4096) return 'an EPT PML4 table at physical address 0';
+  return undefined;
+}

@@ -1,0 +1,132 @@
+/**
+ * Committing a VM exit: SDM volume 3, "VM Exits": records why, saves the guest, loads the host. Not modelled: NMI unblocking due to IRET
+ * in the exit information, pending MTF (bit 28 of the exit reason).
+ */
+import type { Cpu } from '../cpu/cpu';
+import { exitReasonName, ENTRY_FAILURE_BIT, ExitReason } from '../spec/exit-reasons';
+import { Activity, EventType, FAULT_CLASS_VECTORS, Interruptibility } from '../spec/registers';
+import { Flag, State } from '../spec/vcpu-state';
+import { VMX_ABORT_REASONS } from '../spec/vmcs-formats';
+import { Field } from '../spec/vmcs-fields';
+import { saveGuestRegisters, saveSlot } from './guest-state';
+import { loadHostState } from './host-state';
+import type { ExitDecision } from './intercepts';
+import { loadMsrArea, storeMsrArea } from './msr-areas';
+import type { Vmcs } from './vmcs';
+import { currentVmcs, type VmxContext } from './vmx-context';
+
+const VALID = 0x8000_0000;
+/** Pending-debug bits that are recorded: B0..B3, enabled breakpoint, BS. */
+const PENDING_DEBUG_BITS = 0x500f;
+/** VMX-abort indicators: SDM "VMX Aborts". */
+const AbortReason = { savingMsrs: 1, loadingHostMsrs: 4 } as const;
+
+export function commitExit(vmx: VmxContext, cpu: Cpu, decision: ExitDecision): void {
+  const vmcs = currentVmcs(vmx, cpu);
+  const rip = cpu.rip;
+  const vectoring = decision.duringDelivery ? cpu.get32(State.vectoringInfo) : 0;
+  const instructionLength = recordInformation(cpu, vmcs, decision, vectoring);
+  saveGuestRegisters(cpu, vmcs, rflagsImage(cpu, decision, vectoring));
+  saveNonRegisterState(cpu, vmcs, decision);
+  const { vmcs: view } = vmx;
+  const stored = storeMsrArea(vmx, cpu, view.address(Field.vmExitMsrStoreAddress), view.u32(Field.vmExitMsrStoreCount));
+  vmx.clock.charge(cpu, 'exit');
+  loadHost(vmx, cpu, vmcs, stored, decision);
+  vmx.observer.exit(cpu, {
+    reason: exitReasonName(decision.reason),
+    reasonNumber: decision.reason,
+    qualification: decision.qualification,
+    rip,
+    gpa: decision.gpa === undefined ? undefined : BigInt(decision.gpa),
+    linear: decision.linear,
+    instructionLength,
+    interruptionInfo: decision.interruptionInformation,
+    interruptionError: decision.interruptionErrorCode,
+    vmcs: vmcs.pointer,
+  });
+}
+
+/** A VM entry that failed after the guest state was checked: SDM "VM-Entry Failures During or After Loading Guest State". */
+export function commitEntryFailure(vmx: VmxContext, cpu: Cpu, reason: number, qualification: number): void {
+  const vmcs = currentVmcs(vmx, cpu);
+  vmcs.setU32(Field.vmExitReason, (reason | ENTRY_FAILURE_BIT) >>> 0);
+  vmcs.setHalves(Field.exitQualification, qualification, 0);
+  vmcs.noteWritten();
+  vmx.clock.charge(cpu, 'exit');
+  loadHost(vmx, cpu, vmcs, 0, undefined);
+}
+
+function loadHost(vmx: VmxContext, cpu: Cpu, vmcs: Vmcs, storedEntry: number, decision: ExitDecision | undefined): void {
+  if (storedEntry !== 0) {
+    abort(vmx, cpu, vmcs, AbortReason.savingMsrs);
+    return;
+  }
+  const byNmi = decision?.reason === ExitReason.EXCEPTION_NMI && ((decision.interruptionInformation >>> 8) & 7) === EventType.nmi;
+  loadHostState(cpu, vmcs, byNmi);
+  const count = vmcs.u32(Field.vmExitMsrLoadCount);
+  if (count === 0) return;
+  if (loadMsrArea(vmx, cpu, vmcs.address(Field.vmExitMsrLoadAddress), count) !== 0) abort(vmx, cpu, vmcs, AbortReason.loadingHostMsrs);
+  else cpu.modeChanged();
+}
+
+/** SDM "VMX Aborts": the indicator goes to the VMCS region and the processor to the shutdown state. */
+function abort(vmx: VmxContext, cpu: Cpu, vmcs: Vmcs, indicator: number): void {
+  vmcs.abortIndicator = indicator;
+  vmcs.noteWritten();
+  cpu.set32(State.activity, Activity.shutdown);
+  vmx.observer.abort?.(cpu, indicator, VMX_ABORT_REASONS[indicator]);
+}
+
+/** Writes the VM-exit information fields; fields that the manual leaves undefined become 0. Returns the instruction length. */
+function recordInformation(cpu: Cpu, vmcs: Vmcs, d: ExitDecision, vectoring: number): number {
+  const isVectoring = (vectoring & VALID) !== 0;
+  const vectoringType = (vectoring >>> 8) & 7;
+  // An exit during delivery of a software interrupt or exception reports the length of that instruction.
+  const softwareDelivery = isVectoring && vectoringType >= EventType.softwareInterrupt && vectoringType <= EventType.softwareException;
+  const length = softwareDelivery ? cpu.get32(State.vectoringLength) : d.instructionLength;
+  vmcs.setU32(Field.vmExitReason, d.reason);
+  vmcs.setU64(Field.exitQualification, d.qualification);
+  vmcs.setU64(Field.guestLinearAddress, d.linear ?? 0n);
+  vmcs.setU64(Field.guestPhysicalAddress, d.gpa === undefined ? 0n : BigInt(d.gpa));
+  vmcs.setU32(Field.vmExitInterruptionInformation, d.interruptionInformation);
+  vmcs.setU32(Field.vmExitInterruptionErrorCode, d.interruptionErrorCode);
+  vmcs.setU32(Field.idtVectoringInformation, isVectoring ? vectoring & 0x8000_0fff : 0);
+  vmcs.setU32(Field.idtVectoringErrorCode, isVectoring && vectoring & 0x800 ? cpu.get32(State.vectoringError) : 0);
+  vmcs.setU32(Field.vmExitInstructionLength, length);
+  vmcs.setU32(Field.vmExitInstructionInformation, d.instructionInformation);
+  // SDM "Saving Guest State": VM exits clear the valid bit of the VM-entry interruption-information field.
+  vmcs.setU32(Field.vmEntryInterruptionInformation, vmcs.u32(Field.vmEntryInterruptionInformation) & ~VALID);
+  return length;
+}
+
+/** RFLAGS as it is saved: SDM "Saving RIP, RSP, RFLAGS, and SSP". */
+function rflagsImage(cpu: Cpu, d: ExitDecision, vectoring: number): number {
+  const flags = cpu.flags;
+  switch (d.resumeFlag) {
+    case 'clear':
+      return flags & ~Flag.RF;
+    case 'set':
+      return flags | Flag.RF;
+    case 'keep':
+      return flags;
+    case 'set-unless-delivering': {
+      if (!(vectoring & VALID)) return flags | Flag.RF;
+      const fault = ((vectoring >>> 8) & 7) === EventType.hardwareException && FAULT_CLASS_VECTORS.includes(vectoring & 0xff);
+      return fault ? flags | Flag.RF : flags;
+    }
+  }
+}
+
+function saveNonRegisterState(cpu: Cpu, vmcs: Vmcs, d: ExitDecision): void {
+  vmcs.setU32(Field.guestActivityState, cpu.get32(State.activity));
+  const interruptibility = cpu.get32(State.interruptibility);
+  vmcs.setU32(Field.guestInterruptibilityState, interruptibility);
+  // SDM "Saving Non-Register State": debug exceptions stay pending across MTF VM exits, and while MOV SS blocks them.
+  const keepsPending = d.reason === ExitReason.MONITOR_TRAP_FLAG || (interruptibility & Interruptibility.blockingByMovSs) !== 0;
+  vmcs.setHalves(Field.guestPendingDebugExceptions, keepsPending ? cpu.get32(State.pendingDebug) & PENDING_DEBUG_BITS : 0, 0);
+  if (cpu.getF64(State.eptPointer) !== 0 && !cpu.longMode) {
+    const pdptes = [Field.guestPdpte0, Field.guestPdpte1, Field.guestPdpte2, Field.guestPdpte3];
+    pdptes.forEach((field, n) => saveSlot(cpu, State.pdpte + n * 8, vmcs, field));
+  }
+  vmcs.noteWritten();
+}

@@ -1,0 +1,25 @@
+/** How VMX instructions tell success and failure: SDM volume 3, "Conventions" of the chapter "VMX Instruction Reference". */
+import type { Cpu } from '../cpu/cpu';
+import { ARITHMETIC_FLAGS, Flag } from '../spec/vcpu-state';
+import { Field } from '../spec/vmcs-fields';
+import { currentPointer, currentVmcs, type VmxContext } from './vmx-context';
+
+export function vmSucceed(cpu: Cpu): void {
+  cpu.flags = cpu.flags & ~ARITHMETIC_FLAGS;
+}
+export function vmFailInvalid(cpu: Cpu): void {
+  cpu.flags = (cpu.flags & ~ARITHMETIC_FLAGS) | Flag.CF;
+}
+/** There is a current VMCS: its VM-instruction error field takes the number. */
+export function vmFailValid(vmx: VmxContext, cpu: Cpu, error: number): void {
+  cpu.flags = (cpu.flags & ~ARITHMETIC_FLAGS) | Flag.ZF;
+  const vmcs = currentVmcs(vmx, cpu);
+  vmcs.setU32(Field.vmInstructionError, error);
+  vmcs.noteWritten();
+}
+/** VMfail: VMfailValid with a current VMCS, else VMfailInvalid. Tells the observer. */
+export function vmFail(vmx: VmxContext, cpu: Cpu, instruction: string, error: number): void {
+  if (currentPointer(cpu) < 0) vmFailInvalid(cpu);
+  else vmFailValid(vmx, cpu, error);
+  vmx.observer.instructionFailed?.(cpu, instruction, currentPointer(cpu) < 0 ? 0 : error);
+}

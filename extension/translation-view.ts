@@ -1,0 +1,68 @@
+/** A panel that draws how an address is translated, and draws it again at every stop. */
+import * as vscode from 'vscode';
+import type { ResolveArguments, ResolveResult } from '../debug-adapter/protocol';
+import type { Sessions } from './sessions';
+import { messageHtml, translationHtml } from './translation-html';
+
+export class TranslationView implements vscode.Disposable {
+  private panel: vscode.WebviewPanel | undefined;
+  private expression = '';
+  private readonly subscription: vscode.Disposable;
+
+  constructor(private readonly sessions: Sessions) {
+    this.subscription = sessions.onDidChange(() => void this.draw());
+  }
+
+  /** Asks for an address where none is given. */
+  async show(given?: string): Promise<void> {
+    const expression =
+      given ??
+      (await vscode.window.showInputBox({
+        title: 'Translate an address',
+        prompt: 'An address, a register, a symbol, or a memory reference such as l2:gva:0x40020000',
+        value: this.expression || 'rip',
+      }));
+    if (!expression) return;
+    this.expression = expression;
+    if (!this.panel) {
+      this.panel = vscode.window.createWebviewPanel(
+        'nestscope.translation',
+        'Address Translation',
+        { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true },
+        {},
+      );
+      this.panel.onDidDispose(() => (this.panel = undefined));
+    }
+    this.panel.title = `Translation: ${expression}`;
+    this.panel.reveal(undefined, true);
+    await this.draw();
+  }
+
+  /** What the panel shows, for tests: a webview's content cannot be read back. */
+  get html(): string {
+    return this.panel?.webview.html ?? '';
+  }
+
+  dispose(): void {
+    this.subscription.dispose();
+    this.panel?.dispose();
+  }
+
+  private async draw(): Promise<void> {
+    const { panel, expression } = this;
+    if (!panel) return;
+    const html = await this.content(expression);
+    if (panel === this.panel && expression === this.expression && panel.webview.html !== html) panel.webview.html = html;
+  }
+
+  private async content(expression: string): Promise<string> {
+    const session = this.sessions.stoppedSession;
+    if (!session) return messageHtml('The machine is running, or there is none.');
+    const request: ResolveArguments = { address: expression, vcpu: this.sessions.vcpu, frameId: this.sessions.frameId };
+    try {
+      return translationHtml(expression, (await session.customRequest('nestscope/resolve', request)) as ResolveResult);
+    } catch (error) {
+      return messageHtml(error instanceof Error ? error.message : String(error));
+    }
+  }
+}

@@ -1,0 +1,122 @@
+/** Each VM-entry check, on both sides of its border; see entry-check-cases. */
+import { strict as assert } from 'node:assert';
+import { Outcome } from '../../../emulator/cpu/outcome';
+import { Flag, State } from '../../../emulator/spec/vcpu-state';
+import type { VmcsField } from '../../../emulator/spec/vmcs-fields';
+import type { CheckContext } from '../../../emulator/vmx/checks/check-row';
+import { ENTRY_CHECKS, firstFailure } from '../../../emulator/vmx/checks/entry-checks';
+import { vmcsCheckContext } from '../../../emulator/vmx/checks/vmcs-check-context';
+import { CHECK_CASES, type CheckCase, type Values } from './entry-check-cases';
+import { GUEST_RIP, HOST_RIP, makeBench, type Bench } from './vmx-bench';
+
+function benchFor(c: CheckCase, values: Values): Bench {
+  const bench = makeBench(c.model);
+  c.prepare?.(bench);
+  bench.set({ ...c.common, ...values });
+  return bench;
+}
+function contextOf(bench: Bench, c: CheckCase): CheckContext {
+  const { vmx, memory, cpu, vmcs } = bench;
+  const capabilities = { ...vmx.capabilities, eptVpidCap: vmx.capabilities.eptVpidCap & ~(c.without ?? 0n) };
+  return vmcsCheckContext({ memory, capabilities }, cpu, vmcs);
+}
+const failing = (context: CheckContext): string[] => ENTRY_CHECKS.filter((row) => !row.holds(context)).map((row) => row.name);
+
+describe('VM-entry checks', () => {
+  it('every row has a case, and every case a row', () => {
+    const rows = ENTRY_CHECKS.map((r) => r.name);
+    assert.equal(new Set(rows).size, rows.length, 'names are unique');
+    const cases = CHECK_CASES.map((c) => c.row);
+    assert.deepEqual(rows.filter((name) => !cases.includes(name)), []);
+    assert.deepEqual(cases.filter((name) => !rows.includes(name)), []);
+  }); // prettier-ignore
+
+  it('the legal VMCS of the bench enters', () => {
+    const bench = makeBench();
+    assert.equal(firstFailure(ENTRY_CHECKS, vmcsCheckContext({ memory: bench.memory, capabilities: bench.vmx.capabilities }, bench.cpu, bench.vmcs)), undefined);
+    assert.equal(bench.execute('VMLAUNCH'), Outcome.jumped);
+    assert.equal(bench.cpu.rip, GUEST_RIP);
+    assert.equal(bench.cpu.get32(State.vmxMode), 2);
+  }); // prettier-ignore
+
+  for (const c of CHECK_CASES) {
+    it(`${c.row}: refused with ${c.ends}`, () => {
+      const bench = benchFor(c, c.broken);
+      const context = contextOf(bench, c);
+      assert.deepEqual(failing(context).sort(), [c.row, ...(c.also ?? [])].sort());
+      if (c.without !== undefined) return; // another processor: only the rows can be asked
+      if (c.ends === 33) {
+        assert.equal(bench.execute('VMLAUNCH'), Outcome.exited);
+        assert.equal(bench.get('vmExitReason'), 0x8000_0021n);
+        assert.equal(bench.get('exitQualification'), BigInt(c.qualification ?? 0));
+        assert.equal(bench.cpu.rip, HOST_RIP);
+        assert.equal(bench.cpu.get32(State.vmxMode), 1);
+      } else {
+        assert.equal(bench.execute('VMLAUNCH'), Outcome.next);
+        assert.equal(bench.get('vmInstructionError'), BigInt(c.ends));
+        assert.ok(bench.cpu.flag(Flag.ZF));
+        assert.ok(!bench.cpu.flag(Flag.CF));
+      }
+      assert.equal(bench.vmcs.launchState, 0);
+      const [failure] = bench.failures;
+      const first = failing(context)[0];
+      assert.equal(failure.check?.name, first);
+      if (!c.also) assert.equal(first, c.row);
+      assert.ok(failure.check!.fields.length > 0);
+    });
+
+    it(`${c.row}: the nearest legal state enters`, () => {
+      const bench = benchFor(c, c.legal);
+      assert.deepEqual(failing(contextOf(bench, c)).filter((name) => !(c.also ?? []).includes(name)), []);
+      if (c.also && failing(contextOf(bench, c)).length > 0) return; // the border of this row alone
+      const outcome = bench.execute('VMLAUNCH');
+      assert.equal(outcome, c.notModelled ? Outcome.stopped : Outcome.jumped, JSON.stringify(bench.failures, (_k, v: unknown) => (typeof v === 'bigint' ? `0x${v.toString(16)}` : v)));
+      if (c.notModelled) assert.ok(bench.cpu.stop);
+    }); // prettier-ignore
+  }
+
+  it('a row reads only the fields that it declares', () => {
+    for (const c of CHECK_CASES) {
+      for (const values of [c.legal, c.broken]) {
+        const bench = benchFor(c, values);
+        const context = contextOf(bench, c);
+        const read = new Set<VmcsField>();
+        const recording: CheckContext = {
+          capabilities: context.capabilities,
+          ia32eMode: context.ia32eMode,
+          pointer: context.pointer,
+          u32: (f) => (read.add(f), context.u32(f)),
+          high32: (f) => (read.add(f), context.high32(f)),
+          u64: (f) => (read.add(f), context.u64(f)),
+          address: (f) => (read.add(f), context.address(f)),
+          read32: (a) => context.read32(a),
+          read64: (a) => context.read64(a),
+        };
+        for (const row of ENTRY_CHECKS) {
+          read.clear();
+          row.holds(recording);
+          const undeclared = [...read].filter((f) => !row.fields.includes(f) && !row.conditions.includes(f));
+          assert.deepEqual(undeclared.map((f) => f.name), [], row.name);
+        }
+      }
+    }
+  }).timeout(20000); // prettier-ignore
+
+  it('names an exact section of the manual for every row', () => {
+    const sections = new Set(ENTRY_CHECKS.map((r) => r.section));
+    assert.deepEqual([...sections], [
+      'VM-Execution Control Fields',
+      'VM-Exit Control Fields',
+      'VM-Entry Control Fields',
+      'Checks on Host Control Registers, MSRs, and SSP',
+      'Checks on Host Segment and Descriptor-Table Registers',
+      'Checks Related to Address-Space Size',
+      'Checks on Guest Control Registers, Debug Registers, and MSRs',
+      'Checks on Guest Segment Registers',
+      'Checks on Guest Descriptor-Table Registers',
+      'Checks on Guest RIP, RFLAGS, and SSP',
+      'Checks on Guest Non-Register State',
+      'Checks on Guest Page-Directory-Pointer-Table Entries',
+    ]);
+  });
+});
