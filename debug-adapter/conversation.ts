@@ -100,20 +100,25 @@ export class Conversation {
     return (this.launchArguments as { noDebug?: unknown } | undefined)?.noDebug === true;
   }
 
+  /** A configuration that cannot be launched leaves the old machine as it is. */
   async restart(args: RequestArguments): Promise<void> {
-    const debuggee = this.debuggee('restart');
+    this.debuggee('restart');
+    if (this.launching) throw requestErrors.alreadyLaunched();
+    const old = { launchArguments: this.launchArguments, runner: this.runner };
     const changed = args.object('arguments');
     if (changed) this.launchArguments = changed;
-    this.runner?.dispose();
-    debuggee.stop = undefined;
-    this.forget();
-    this.started = false;
     this.launching = true;
     try {
       await this.load();
+    } catch (error) {
+      this.launchArguments = old.launchArguments;
+      throw error;
     } finally {
       this.launching = false;
     }
+    old.runner?.dispose();
+    this.forget();
+    this.started = false;
     this.breakpoints.resetHits();
     this.afterAnswer = { command: 'restart', work: () => this.startWhenReady() };
   }
@@ -237,7 +242,7 @@ export class Conversation {
     const debuggee = this.stoppedDebuggee(command);
     const { runner } = this;
     const { ended } = debuggee.machine;
-    if (ended) throw requestErrors.ended(stopInWords(ended, debuggee.symbols)?.text ?? ended.kind);
+    if (ended) throw requestErrors.ended(stopInWords(ended, debuggee.symbols)?.text.split('\n')[0] ?? ended.kind);
     const plan = planOf(debuggee);
     const exitView = inExitView(debuggee);
     const cause = debuggee.stop?.cause;

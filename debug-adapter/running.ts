@@ -43,7 +43,7 @@ const SLICE_MS = 8;
 /** A single call of runSlice aims below that, since its length can only be guessed. */
 const CALL_MS = 5;
 const FIRST_BUDGET = 20_000;
-const LEAST_BUDGET = 1_000;
+const LEAST_BUDGET = 100;
 const GREATEST_BUDGET = 5_000_000;
 
 export class Runner {

@@ -106,11 +106,11 @@ function pageFaultInWords(errorCode: number): string {
 }
 
 function tripleFaultInWords(chain: readonly ExceptionRecord[], symbols: SymbolSource): StopInWords {
-  const links = chain.map((exception, index) => `${index + 1}. ${exceptionInWords(exception, symbols)}`);
-  const how = links.length === 0 ? '' : ` How it came about: ${links.join(' ')}`;
-  return {
-    id: 'TRIPLE_FAULT',
-    title: 'Triple fault',
-    text: `The processor met an exception while it tried to call the double-fault handler, and shut down.${how}`,
-  };
+  const how = chain.map((exception, index) => {
+    const before = chain[index - 1];
+    const link = before === undefined ? 'First' : `While ${exceptionName(before.vector)} was being delivered`;
+    return `${index + 1}. ${link}: ${exceptionInWords(exception, symbols)}`;
+  });
+  const sentence = 'The processor met an exception while it tried to call the double-fault handler, and shut down.';
+  return { id: 'TRIPLE_FAULT', title: 'Triple fault', text: [sentence, ...how].join('\n') };
 }

@@ -42,8 +42,8 @@ const fourLevels: readonly PagingLevel[] = [
 ];
 const PS = 0x80;
 
-/** Physical-address bits of a 64-bit entry beyond MAXPHYADDR, in its high half (bits 51:32). */
-const highReserved = (hi: number, physicalBits: number): boolean => (hi & 0xfffff) >>> 0 >= 2 ** Math.max(0, physicalBits - 32);
+/** Physical-address bits of a 64-bit entry beyond MAXPHYADDR (at least 32), in its high half (bits 51:32). */
+const highReserved = (hi: number, physicalBits: number): boolean => (hi & 0xfffff) >>> (physicalBits - 32) !== 0;
 /** Address bits below a large page's size that must be zero, excluding PAT (bit 12) for guest entries. */
 const largeLow = (level: number): number => (level === 1 ? 0x3fffe000 : 0x1fe000);
 

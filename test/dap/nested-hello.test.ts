@@ -23,7 +23,7 @@ describe('conversation: nested-hello', function () {
   this.timeout(60_000);
 
   it('stops at the EPT violation and looks around', async () => {
-    const talk = await Conversation.overStdio();
+    const talk = Conversation.overStdio();
     try {
       await toEptViolation(talk);
       await talk.ask('threads');
@@ -107,7 +107,7 @@ describe('conversation: nested-hello', function () {
   });
 
   it('steps across the levels', async () => {
-    const talk = await Conversation.overStdio();
+    const talk = Conversation.overStdio();
     const step = async (command: string): Promise<string> => {
       await talk.ask(command, { threadId: 1, granularity: 'instruction' });
       await talk.event('stopped');
@@ -162,7 +162,7 @@ describe('conversation: nested-hello', function () {
   });
 
   it('logs, counts, conditions, refusals', async () => {
-    const talk = await Conversation.overStdio();
+    const talk = Conversation.overStdio();
     try {
       await talk.launch({ program, stopOnEntry: true }, async () => {
         await talk.ask('setExceptionBreakpoints', {
@@ -194,7 +194,7 @@ describe('conversation: nested-hello', function () {
   });
 
   it('writes through the host-physical address what the guest reads at its linear one', async () => {
-    const talk = await Conversation.overStdio();
+    const talk = Conversation.overStdio();
     try {
       await talk.launch({ program, stopOnEntry: true }, () =>
         talk.ask('setExceptionBreakpoints', { filters: [], filterOptions: [{ filterId: 'vm-exit', condition: 'reason == VMCALL' }] }),
@@ -203,16 +203,16 @@ describe('conversation: nested-hello', function () {
       await talk.ask('continue', { threadId: 1 });
       await talk.event('stopped');
       const { memoryReference } = await talk.ask('evaluate', {
-        expression: 'hpa(0x40010000 + 0x96)',
+        expression: 'hpa(l2:gpa:rdi) + 1',
         context: 'watch',
         frameId: (await talk.stack())[0]!.id,
       });
-      await talk.ask('writeMemory', { memoryReference, data: Buffer.from('You').toString('base64') });
+      await talk.ask('writeMemory', { memoryReference, data: Buffer.from('I ran').toString('base64') });
       await talk.ask('readMemory', { memoryReference: 'l2:gva:0x40010096', count: 5 });
       await talk.ask('setExceptionBreakpoints', { filters: [] });
       await talk.ask('continue', { threadId: 1 });
       await talk.event('terminated');
-      assert.match(talk.printed, /"You run under/, 'the guest hands the changed text to its hypervisor, which prints it');
+      assert.match(talk.printed, /"I ran under/, 'the guest hands the changed text to its hypervisor, which prints it');
     } finally {
       await talk.end();
     }
@@ -220,7 +220,7 @@ describe('conversation: nested-hello', function () {
   });
 
   it('restarts from the beginning, with its breakpoints', async () => {
-    const talk = await Conversation.overStdio();
+    const talk = Conversation.overStdio();
     try {
       await toEptViolation(talk);
       await talk.ask('restart');
@@ -237,7 +237,7 @@ describe('conversation: nested-hello', function () {
   });
 
   it('runs to the end', async () => {
-    const talk = await Conversation.overStdio();
+    const talk = Conversation.overStdio();
     try {
       await talk.launch({ program, stopOnEntry: false });
       await talk.event('terminated');

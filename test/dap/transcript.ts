@@ -5,7 +5,9 @@
 import { strict as assert } from 'node:assert';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
 import { DebugClient } from '@vscode/debugadapter-testsupport';
 import type { DebugProtocol } from '@vscode/debugprotocol';
 
@@ -14,8 +16,17 @@ export const root = process.cwd();
 export const example = (name: string): string => join(root, 'examples', name, `${name}.elf`);
 const adapter = join(root, 'dist', 'debug-adapter.js');
 const PATIENCE_MS = 20_000;
+const LEAVING_MS = 3_000;
 
 type Body = Record<string, unknown>;
+
+/** A client over streams of our own making, so that we see how the adapter's process ends. */
+class StreamClient extends DebugClient {
+  constructor(output: Readable, input: Writable) {
+    super('node', adapter, 'nestscope');
+    this.connect(output, input);
+  }
+}
 
 export class Conversation {
   private readonly lines: string[] = [];
@@ -25,7 +36,8 @@ export class Conversation {
 
   private constructor(
     private readonly client: DebugClient,
-    private readonly server: ChildProcess | undefined,
+    private readonly adapter: ChildProcess,
+    private readonly socket: Socket | undefined,
   ) {
     for (const name of [
       'initialized',
@@ -46,10 +58,9 @@ export class Conversation {
     }
   }
 
-  static async overStdio(): Promise<Conversation> {
-    const client = new DebugClient('node', adapter, 'nestscope');
-    await client.start();
-    return new Conversation(client, undefined);
+  static overStdio(): Conversation {
+    const child = spawn('node', [adapter], { stdio: ['pipe', 'pipe', 'inherit'] });
+    return new Conversation(new StreamClient(child.stdout, child.stdin), child, undefined);
   }
 
   /** Starts the adapter as a server on a port of the system's choice and connects to it. */
@@ -62,9 +73,8 @@ export class Conversation {
         if (match) resolve(Number(match[1]));
       });
     });
-    const client = new DebugClient('node', adapter, 'nestscope');
-    await client.start(port);
-    return new Conversation(client, server);
+    const socket = connect(port, '127.0.0.1');
+    return new Conversation(new StreamClient(socket, socket), server, socket);
   }
 
   /** A blank line and a heading. */
@@ -142,13 +152,33 @@ export class Conversation {
     return frames(body);
   }
 
+  /** Says goodbye; an adapter on stdio must leave by itself, a server is ended by us. */
   async end(): Promise<void> {
-    try {
-      await this.ask('disconnect');
-    } finally {
-      this.client.stopAdapter();
-      this.server?.kill();
-    }
+    await this.ask('disconnect');
+    this.socket?.destroy();
+    if (this.socket) this.adapter.kill();
+    else await this.left();
+  }
+
+  /** The client vanishes in the middle of whatever goes on; resolves when the adapter's process is gone. */
+  async vanish(): Promise<void> {
+    this.adapter.stdin!.destroy();
+    this.adapter.stdout!.destroy();
+    await this.left();
+  }
+
+  private async left(): Promise<void> {
+    if (this.adapter.exitCode !== null) return;
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.adapter.kill('SIGKILL');
+        reject(new Error(`the adapter was still running ${LEAVING_MS} ms after its client had gone`));
+      }, LEAVING_MS);
+      this.adapter.once('exit', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
   }
 
   private write(mark: string, shown: unknown): void {
@@ -160,9 +190,9 @@ export class Conversation {
   }
 
   /** Compares with test/dap/golden/NAME.txt. */
-  matches(name: string): void {
+  matches(name: string, tidy: (text: string) => string = (lines) => lines): void {
     const path = join(root, 'test', 'dap', 'golden', `${name}.txt`);
-    const actual = `${this.lines.join('\n').trim().replaceAll(root, '${root}')}\n`;
+    const actual = tidy(`${this.lines.join('\n').trim().replaceAll(root, '${root}')}\n`);
     if (!existsSync(path) || process.env.UPDATE === '1') {
       writeFileSync(path, actual);
       return;

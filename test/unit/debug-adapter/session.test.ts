@@ -1,3 +1,4 @@
+/** The debug session against a machine without a processor: stops, stepping, hovers, writes, refusals. */
 import { strict as assert } from 'node:assert';
 import { FakeMachine, fakeHost, type Position } from './fake-machine';
 import { Talk } from './talk';

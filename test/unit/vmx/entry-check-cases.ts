@@ -214,9 +214,7 @@ add(33, 'GUEST_RIP: bits 63:32', { guestRip: 0xffff_ffff }, { guestRip: 0x1_0000
 // Bit 47 may differ from bits 63:48: the address need not be canonical.
 add(33, 'GUEST_RIP: linear-address width', { guestRip: 0x8000_0000_0000n }, { guestRip: 0x1_0000_0000_0000n });
 add(33, 'GUEST_RFLAGS: reserved bits', { guestRflags: 0x24_4fd7 }, { guestRflags: 0 });
-add(33, 'GUEST_RFLAGS: VM', { guestRflags: 2 }, { guestRflags: 0x2_0002 }, { common: { ...V86, vmEntryControls: ENTRY | 0x200, guestCr4: 0x2020 }, also: [
-  'GUEST_CS_ACCESS_RIGHTS: type', 'GUEST_SS_ACCESS_RIGHTS: DPL and RPL', 'GUEST_SS_ACCESS_RIGHTS: DPL in real-address mode', 'GUEST_CS_ACCESS_RIGHTS: DPL of a data segment',
-] });
+add(33, 'GUEST_RFLAGS: VM', { vmEntryControls: ENTRY, guestCr4: 0x2000 }, { vmEntryControls: ENTRY | 0x200, guestCr4: 0x2020 }, { common: V86, notModelled: true });
 add(33, 'GUEST_RFLAGS: IF with an injected external interrupt', { guestRflags: 0x202 }, { guestRflags: 2 }, { common: { [INFO]: VALID | 0x20 } });
 
 // Non-register state ---------------------------------------------------------------------------------------------------

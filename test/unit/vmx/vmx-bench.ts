@@ -130,9 +130,8 @@ export const ROOT_STATE = { cr0: 0x8000_0031n, cr4: 0x2020n, efer: 0x500n };
 export function makeBench(model: CpuModel = FULL_MODEL): Bench {
   const memory = new PhysicalMemory(0x100000);
   const mmu = new IdentityMmu(memory);
-  const cpu = new Cpu(0, memory.vcpuBase(0), memory, model, () => 0, mmu);
   // The arithmetic flags as the setter stores them; the lazy triple is generated code's matter.
-  Object.defineProperty(cpu, 'arithmeticFlags', { value: () => Number(cpu.get64(State.flagA)) });
+  const cpu = new Cpu(0, memory.vcpuBase(0), memory, model, (base) => Number(memory.u64[(base + State.flagA) >> 3]), mmu);
   resetVmx(cpu);
   cpu.set64(State.cr0, ROOT_STATE.cr0);
   cpu.set64(State.cr3, 0x1000n);

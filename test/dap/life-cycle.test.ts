@@ -1,0 +1,114 @@
+/** How conversations begin and end: wrong configurations, a client that vanishes, pausing, failed entries, a triple fault. */
+import { strict as assert } from 'node:assert';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Conversation, example } from './transcript';
+
+/** Flat 32-bit code in a file of its own. */
+function flatGuest(bytes: readonly number[]): { readonly program: string; readonly remove: () => void } {
+  const folder = mkdtempSync(join(tmpdir(), 'nestscope-'));
+  const program = join(folder, 'guest.bin');
+  writeFileSync(program, Uint8Array.from(bytes));
+  return { program, remove: () => rmSync(folder, { recursive: true }) };
+}
+const FOR_EVER = [0xeb, 0xfe];
+/** LIDT of a limit 0 IDT, then UD2: nothing can be delivered. */
+const TRIPLE_FAULT = [0x0f, 0x01, 0x1d, 0x0a, 0x00, 0x10, 0x00, 0x0f, 0x0b, 0x90, 0, 0, 0, 0, 0, 0];
+
+describe('conversation: beginning and end', function () {
+  this.timeout(60_000);
+
+  it('refuses wrong configurations with a sentence', async () => {
+    const talk = Conversation.overStdio();
+    try {
+      await talk.ask('initialize', { adapterID: 'nestscope', pathFormat: 'path' });
+      for (const wrong of [
+        {},
+        { program: 7 },
+        { program: 'no-such-file.elf' },
+        { program: 'package.json' },
+        { program: example('hello64'), memory: 'lots' },
+        { program: example('hello64'), mode: 'hosted' },
+        { program: example('hello64'), memry: '1G' },
+      ]) {
+        await talk.ask('launch', wrong);
+      }
+      await talk.ask('continue', { threadId: 1 });
+      await talk.ask('unheard of');
+    } finally {
+      await talk.end();
+    }
+    talk.matches('wrong-configurations');
+  });
+
+  it('pauses a guest that runs for ever, within 50 ms', async () => {
+    const guest = flatGuest(FOR_EVER);
+    const talk = Conversation.overStdio();
+    try {
+      await talk.launch({ program: guest.program, format: 'flat', flat: { address: '0x100000', mode: 32 }, stopOnEntry: false });
+      const times: number[] = [];
+      for (let i = 0; i < 5; i++) {
+        await new Promise((resolve) => setTimeout(resolve, 150));
+        const before = performance.now();
+        await talk.ask('pause', { threadId: 1 });
+        await talk.event('stopped');
+        times.push(performance.now() - before);
+        await talk.ask('continue', { threadId: 1 });
+      }
+      times.sort((a, b) => a - b);
+      assert.ok(times[2]! < 50, `the median pause took ${times[2]} ms`);
+    } finally {
+      await talk.end();
+      guest.remove();
+    }
+  });
+
+  it('leaves nothing running when the client vanishes in the middle of a run', async () => {
+    const guest = flatGuest(FOR_EVER);
+    const talk = Conversation.overStdio();
+    await talk.launch({ program: guest.program, format: 'flat', flat: { address: '0x100000', mode: 32 }, stopOnEntry: false });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await talk.vanish();
+    guest.remove();
+  });
+
+  it('stops at a triple fault with the chain that led to it', async () => {
+    const guest = flatGuest(TRIPLE_FAULT);
+    const talk = Conversation.overStdio();
+    try {
+      await talk.launch({ program: guest.program, format: 'flat', flat: { address: '0x100000', mode: 32 }, stopOnEntry: false });
+      await talk.event('stopped');
+      await talk.ask('exceptionInfo', { threadId: 1 });
+      await talk.stack();
+      await talk.ask('continue', { threadId: 1 });
+    } finally {
+      await talk.end();
+      guest.remove();
+    }
+    const path = guest.program;
+    talk.matches('triple-fault', (text) => text.replaceAll(path, 'guest.bin'));
+  });
+
+  it('stops at a refused VM entry with the check and its values', async () => {
+    const talk = Conversation.overStdio();
+    try {
+      await talk.launch({ program: example('entry-failure'), stopOnEntry: true }, () =>
+        talk.ask('setExceptionBreakpoints', { filters: ['vm-entry-failure'] }),
+      );
+      await talk.event('stopped');
+      for (let i = 0; i < 3; i++) {
+        await talk.ask('continue', { threadId: 1 });
+        await talk.event('stopped');
+        await talk.ask('exceptionInfo', { threadId: 1 }, ({ exceptionId, description }) => [
+          String(exceptionId),
+          ...String(description).split('\n'),
+        ]);
+        await talk.stack();
+      }
+    } finally {
+      await talk.end();
+    }
+    talk.matches('entry-failure');
+  });
+});
