@@ -100,7 +100,8 @@ function hover(debuggee: Debuggee, frame: Frame, text: string): Evaluated {
       return { result: `${text.trim()} = ${result}${sentence ? `: ${sentence}` : ''}`, changed: false };
     }
     const resolution = debuggee.machine.resolve(frame.vcpu, place.level, place.space, place.address);
-    const head = expression.kind === 'number' || expression.kind === 'place' ? '' : `${text.trim()} = ${result}: `;
+    const told = expression.kind === 'number' || expression.kind === 'place';
+    const head = told ? '' : value.origin?.kind === 'symbol' ? `${text.trim()}: ` : `${text.trim()} = ${result}: `;
     return {
       result: `${head}${place.space === 'hpa' ? '' : `L${place.level} `}${resolution.summary}`,
       memoryReference,
@@ -139,8 +140,9 @@ function assign(debuggee: Debuggee, frame: Frame, target: Expression, source: Ex
 
 const MOST_COMPLETIONS = 200;
 
+/** `column` counts from 0, as `start` does in what is answered. */
 export function completions(debuggee: Debuggee, frame: Frame | undefined, text: string, column: number): DebugProtocol.CompletionItem[] {
-  const before = text.slice(0, Math.max(0, column - 1));
+  const before = text.slice(0, column);
   const prefix = /[A-Za-z_.?@][\w.?@$]*$/.exec(before)?.[0] ?? '';
   const start = before.length - prefix.length;
   const lower = prefix.toLowerCase();

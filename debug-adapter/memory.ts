@@ -123,35 +123,44 @@ function codeFrom(debuggee: Debuggee, place: MemoryPlace, bits: CodeBits, skip: 
   return result.slice(skip);
 }
 
-/** The instructions before an address: x86 cannot be read backwards, so the symbol before or the start that meets the address best is taken. */
+/** The instructions before an address. x86 cannot be read backwards: each run of them begins at a symbol, else where decoding meets the address. */
 function codeBefore(debuggee: Debuggee, place: MemoryPlace, bits: CodeBits, count: number): (DisassembledCode | NoCode)[] {
-  const reach = Math.min(count * LONGEST_INSTRUCTION, Number(place.address > BigInt(1 << 20) ? 1 << 20 : place.address));
-  const symbol = place.space === 'gva' ? debuggee.symbols.symbolAt(place.level, place.address - 1n) : undefined;
+  const found: (DisassembledCode | NoCode)[] = [];
+  let end = place.address;
+  while (found.length < count) {
+    const missing = count - found.length;
+    const run = runBefore(debuggee, { ...place, address: end }, bits, missing).slice(-missing);
+    if (run.length > 0) {
+      found.unshift(...run);
+    } else {
+      const address = BigInt.asUintN(64, end - 1n);
+      const byte = read(debuggee, { ...place, address }, 1);
+      const code = byte.length === 1 ? debuggee.disassembler.one(byte, address, bits) : undefined;
+      found.unshift(code?.length === 1 ? code : { address, missing: true });
+    }
+    end = found[0]!.address;
+  }
+  return found;
+}
+
+/** Instructions that end exactly at the address; empty when none do. */
+function runBefore(debuggee: Debuggee, end: MemoryPlace, bits: CodeBits, count: number): DisassembledCode[] {
+  const reach = BigInt(count * LONGEST_INSTRUCTION);
+  const lowest = end.address > reach ? end.address - reach : 0n;
   const starts: bigint[] = [];
-  if (symbol && place.address - symbol.address >= BigInt(2 * count))
-    starts.push(symbol.address > place.address - BigInt(reach) ? symbol.address : place.address - BigInt(reach));
-  for (let offset = reach; offset > Math.max(0, reach - LONGEST_INSTRUCTION); offset--) starts.push(place.address - BigInt(offset));
-  if (symbol && !starts.includes(symbol.address)) starts.push(symbol.address);
-  let best: DisassembledCode[] = [];
+  const symbol = end.space === 'gva' ? debuggee.symbols.symbolAt(end.level, BigInt.asUintN(64, end.address - 1n)) : undefined;
+  if (symbol && symbol.address >= lowest && symbol.address < end.address) starts.push(symbol.address);
+  // Wrong starts fall into step after a few instructions: of fifteen neighbours one is right.
+  for (let start = lowest; start < end.address && start < lowest + BigInt(LONGEST_INSTRUCTION); start++) starts.push(start);
   for (const start of starts) {
-    const length = Number(place.address - start);
-    const bytes = read(debuggee, { ...place, address: start }, length);
+    const length = Number(end.address - start);
+    const bytes = read(debuggee, { ...end, address: start }, length);
     if (bytes.length < length) continue;
     const codes = debuggee.disassembler.decode(bytes, start, bits, length);
     const last = codes.at(-1);
-    if (!last || last.address + BigInt(last.length) !== place.address || !last.valid) continue;
-    best = codes;
-    break;
+    if (last?.valid && last.address + BigInt(last.length) === end.address) return codes;
   }
-  const found: (DisassembledCode | NoCode)[] = best.slice(-count);
-  let first = found[0]?.address ?? place.address;
-  while (found.length < count) {
-    first = BigInt.asUintN(64, first - 1n);
-    const byte = read(debuggee, { ...place, address: first }, 1);
-    const code = byte.length === 1 ? debuggee.disassembler.one(byte, first, bits) : undefined;
-    found.unshift(code ?? { address: first, missing: true });
-  }
-  return found;
+  return [];
 }
 
 async function show(

@@ -4,7 +4,7 @@ import type { Debuggee } from './debuggee';
 import { FIRST_VCPU, inExitView } from './debuggee';
 import type { CodeBits } from './disassembly';
 import { callerRegisters, exitedGuestRegisters, hostRegisters, liveRegisters, type FrameRegisters } from './registers';
-import { symbolText } from './symbol-source';
+import { returnText, symbolText } from './symbol-source';
 import { Unwinder } from './unwinding';
 
 export interface Frame {
@@ -84,7 +84,8 @@ function frame(
   registers: FrameRegisters,
   suffix: string,
 ): Frame {
-  const name = `L${level} ${symbolText(debuggee.symbols, level, address)}${suffix}`;
+  const place = kind === 'caller' ? returnText(debuggee.symbols, level, address) : symbolText(debuggee.symbols, level, address);
+  const name = `L${level} ${place}${suffix}`;
   return { vcpu, level, kind, name, address, lineAddress: address, codeBits, registers };
 }
 

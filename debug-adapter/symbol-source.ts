@@ -50,6 +50,12 @@ export const noSymbols: SymbolSource = {
   modules: [],
 };
 
+/** Of a return address: the function that called, also when the CALL is its last instruction. */
+export function returnText(symbols: SymbolSource, level: Level, address: bigint): string {
+  const found = symbols.symbolAt(level, address - 1n);
+  return found ? `${found.name}+0x${(found.offset + 1n).toString(16)}` : `0x${address.toString(16)}`;
+}
+
 /** main, main+0x4; the address itself when no symbol is near. */
 export function symbolText(symbols: SymbolSource, level: Level, address: bigint): string {
   const found = symbols.symbolAt(level, address);

@@ -3,7 +3,6 @@ import * as vscode from 'vscode';
 import type { InspectedNode } from '../debug-adapter/protocol';
 import { AdapterFactory } from './adapter-factory';
 import { ConfigurationProvider, FoundConfigurations } from './configuration';
-import { focusFramesWithoutSource } from './frame-focus';
 import { EvaluateHover, expressionAt, hoverLanguages } from './hover';
 import { InspectView } from './inspect-view';
 import { MemoryViews } from './memory-view';
@@ -50,7 +49,6 @@ export function activateNestscope(context: vscode.ExtensionContext, host: string
     memory,
     consoles,
     translation,
-    focusFramesWithoutSource(),
     vscode.debug.registerDebugConfigurationProvider('nestscope', configurations),
     vscode.debug.registerDebugConfigurationProvider(
       'nestscope',

@@ -1,6 +1,6 @@
 /** Breakpoints as the protocol shows them. */
 import type { DebugProtocol } from '@vscode/debugprotocol';
-import { formatPlace } from '../memory-reference';
+import { formatPlace, hex } from '../memory-reference';
 import type { SymbolSource } from '../symbol-source';
 import { type AddressBreakpoint, isVerified } from './address-breakpoints';
 
@@ -12,7 +12,10 @@ export function onWire(breakpoint: AddressBreakpoint, lineBase: number): DebugPr
   if (kind === 'source' && line !== undefined && verified) result.line = line - 1 + lineBase;
   if (path !== undefined) result.source = { path };
   const first = places[0];
-  if (first) result.instructionReference = formatPlace({ space: 'gva', level: first.level ?? 1, address: first.address });
+  if (first)
+    result.instructionReference = first.level
+      ? formatPlace({ space: 'gva', level: first.level, address: first.address })
+      : hex(first.address);
   return result;
 }
 

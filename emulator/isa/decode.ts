@@ -117,6 +117,7 @@ export function decode(table: OpcodeTable, bytes: Uint8Array, start: number, end
     if (row.feature !== undefined && !mode.features.has(row.feature)) continue;
     if (parsed.mandatoryPrefix === 0x66 ? !operand16 || rep !== 0 : parsed.mandatoryPrefix !== 0 && parsed.mandatoryPrefix !== rep)
       continue;
+    if (parsed.noPrefix && (operand16 || rep !== 0)) continue;
     if (parsed.map >= 2 && parsed.mandatoryPrefix === 0 && rep !== 0) continue;
     if (parsed.fixedModRm >= 0 && parsed.fixedModRm !== modrm) continue;
     if (parsed.digit >= 0 && parsed.digit !== ((modrm >> 3) & 7)) continue;

@@ -16,6 +16,8 @@ export interface ParsedRow {
   /** The opcode's low three bits are a register. */
   readonly opcodeRegister: boolean;
   readonly mandatoryPrefix: 0 | 0x66 | 0xf2 | 0xf3;
+  /** 'NP': no 66, F2 or F3 prefix may be there. */
+  readonly noPrefix: boolean;
   readonly hasModRm: boolean;
   /** /0../7, or -1. */
   readonly digit: number;
@@ -51,7 +53,8 @@ function operandSpec(text: string, opcodeRegister: boolean): OperandSpec {
 }
 
 export function parseRow(row: Row): ParsedRow {
-  const tokens = row.opcode.replace('REX.W + ', '').split(' ');
+  const tokens = row.opcode.replace('REX.W + ', '').replace('NP ', '').split(' ');
+  const noPrefix = row.opcode.startsWith('NP ');
   const bytes: number[] = [];
   let mandatoryPrefix: ParsedRow['mandatoryPrefix'] = 0;
   let digit = -1;
@@ -95,6 +98,7 @@ export function parseRow(row: Row): ParsedRow {
     opcode: bytes[0],
     opcodeRegister,
     mandatoryPrefix,
+    noPrefix,
     hasModRm,
     digit,
     fixedModRm,

@@ -3,7 +3,7 @@ import { strict as assert } from 'node:assert';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Conversation, example } from './transcript';
+import { Conversation, example, matchesGolden } from './transcript';
 
 /** Flat 32-bit code in a file of its own. */
 function flatGuest(bytes: readonly number[]): { readonly program: string; readonly remove: () => void } {
@@ -88,6 +88,68 @@ describe('conversation: beginning and end', function () {
     }
     const path = guest.program;
     talk.matches('triple-fault', (text) => text.replaceAll(path, 'guest.bin'));
+  });
+
+  it('ends well: halted, not modelled, limited, without debugging', async () => {
+    const heading = { halted: [0xfa, 0xf4], 'not modelled (FLD1)': [0xd9, 0xe8], 'limit of steps': FOR_EVER };
+    const names: string[] = [];
+    const texts: string[] = [];
+    for (const [name, bytes] of Object.entries(heading)) {
+      const guest = flatGuest(bytes);
+      const talk = Conversation.overStdio();
+      try {
+        const limit = bytes === FOR_EVER ? { maxSteps: 1000 } : {};
+        await talk.launch({
+          program: guest.program,
+          format: 'flat',
+          flat: { address: '0x100000', mode: 32 },
+          stopOnEntry: false,
+          ...limit,
+        });
+        await talk.event('stopped');
+        await talk.stack();
+        await talk.ask('continue', { threadId: 1 });
+      } finally {
+        await talk.end();
+        guest.remove();
+      }
+      names.push(guest.program);
+      texts.push(`# ${name}`, talk.text);
+    }
+    const run = Conversation.overStdio();
+    try {
+      await run.launch({ program: example('nested-hello'), stopOnEntry: true, noDebug: true }, () =>
+        run.ask('setExceptionBreakpoints', { filters: ['vm-exit'] }),
+      );
+      await run.event('terminated');
+    } finally {
+      await run.end();
+    }
+    const golden = [...texts, '# without debugging', run.text].join('\n');
+    matchesGolden(
+      'ends',
+      names.reduce((text, path) => text.replaceAll(path, 'guest.bin'), golden),
+    );
+  });
+
+  it('stops at exceptions before they are delivered', async () => {
+    const talk = Conversation.overStdio();
+    try {
+      await talk.launch({ program: example('hello64'), stopOnEntry: false }, () =>
+        talk.ask('setExceptionBreakpoints', { filters: [], filterOptions: [{ filterId: 'exception', condition: 'vector == 14' }] }),
+      );
+      await talk.event('stopped');
+      await talk.stack();
+      await talk.ask('evaluate', { expression: 'cr2', context: 'watch' });
+      await talk.ask('stepIn', { threadId: 1, granularity: 'instruction' });
+      await talk.event('stopped');
+      await talk.stack();
+      await talk.ask('continue', { threadId: 1 });
+      await talk.event('terminated');
+    } finally {
+      await talk.end();
+    }
+    talk.matches('exception');
   });
 
   it('stops at a refused VM entry with the check and its values', async () => {

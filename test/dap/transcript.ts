@@ -154,6 +154,7 @@ export class Conversation {
 
   /** Says goodbye; an adapter on stdio must leave by itself, a server is ended by us. */
   async end(): Promise<void> {
+    if (process.env.VERBOSE === '1') console.log(this.lines.join('\n'));
     await this.ask('disconnect');
     this.socket?.destroy();
     if (this.socket) this.adapter.kill();
@@ -189,22 +190,30 @@ export class Conversation {
     }
   }
 
-  /** Compares with test/dap/golden/NAME.txt. */
-  matches(name: string, tidy: (text: string) => string = (lines) => lines): void {
-    const path = join(root, 'test', 'dap', 'golden', `${name}.txt`);
-    const actual = tidy(`${this.lines.join('\n').trim().replaceAll(root, '${root}')}\n`);
-    if (!existsSync(path) || process.env.UPDATE === '1') {
-      writeFileSync(path, actual);
-      return;
-    }
-    const expected = readFileSync(path, 'utf8');
-    if (actual === expected) {
-      rmSync(`${path}.actual`, { force: true });
-      return;
-    }
-    writeFileSync(`${path}.actual`, actual);
-    assert.equal(actual, expected, `the conversation differs from ${path}; see the .actual file beside it, or run with UPDATE=1`);
+  get text(): string {
+    return this.lines.join('\n').trim();
   }
+
+  matches(name: string, tidy: (text: string) => string = (lines) => lines): void {
+    matchesGolden(name, tidy(this.text));
+  }
+}
+
+/** Compares with test/dap/golden/NAME.txt. */
+export function matchesGolden(name: string, conversation: string): void {
+  const path = join(root, 'test', 'dap', 'golden', `${name}.txt`);
+  const actual = `${conversation.replaceAll(root, '${root}')}\n`;
+  if (!existsSync(path) || process.env.UPDATE === '1') {
+    writeFileSync(path, actual);
+    return;
+  }
+  const expected = readFileSync(path, 'utf8');
+  if (actual === expected) {
+    rmSync(`${path}.actual`, { force: true });
+    return;
+  }
+  writeFileSync(`${path}.actual`, actual);
+  assert.equal(actual, expected, `the conversation differs from ${path}; see the .actual file beside it, or run with UPDATE=1`);
 }
 
 /** Numbers that the adapter makes up: they would change with every new frame or scope before them. */

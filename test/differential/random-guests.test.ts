@@ -24,7 +24,13 @@ function randomSource(seed: number): () => number {
 }
 
 function flatMachine(mode: 32 | 64): Promise<Machine> {
-  return createMachine({ image: new Uint8Array(4096), imageName: 'random', format: 'flat', flat: { address: CODE, mode }, memoryBytes: 4 << 20 });
+  return createMachine({
+    image: new Uint8Array(4096),
+    imageName: 'random',
+    format: 'flat',
+    flat: { address: CODE, mode },
+    memoryBytes: 4 << 20,
+  });
 }
 
 /** Opcode bytes that random streams would seldom hit in a useful order. */
@@ -37,7 +43,7 @@ const SPICE: readonly (readonly number[])[] = [
 function plant(machine: Machine, seed: number): void {
   const random = randomSource(seed);
   const code = new Uint8Array(512);
-  for (let i = 0; i < code.length; ) {
+  for (let i = 0; i < code.length;) {
     const pick = random();
     if (pick % 7 === 0) for (const b of SPICE[(pick >>> 8) % SPICE.length]) code[i++ % code.length] = b;
     else code[i++] = pick >>> 16;

@@ -157,7 +157,7 @@ describe(`Nestscope in VS Code ${vscode.version}`, () => {
   it('resolves what the pointer is over from GVA to HPA, and the bytes at that HPA are those at the GVA', async () => {
     const session = await stopAtEptViolation();
     const document = await open('nested-hello', 'nested-hello.asm');
-    const symbol = await hoverText(document, 'guest_revision:');
+    const symbol = await until(() => hoverText(document, 'guest_revision:'), 'a hover, once the editor has selected the new frame');
     ok(/GVA/.test(symbol) && /GPA/.test(symbol) && /HPA/.test(symbol), symbol);
     const resolved = (await session.customRequest('nestscope/resolve', {
       address: 'guest_revision',
@@ -170,23 +170,6 @@ describe(`Nestscope in VS Code ${vscode.version}`, () => {
     equal(atob(read.data), 'Z');
     const hole = (await session.customRequest('nestscope/resolve', { address: `l2:gva:0x${GUEST_TOUCHES.toString(16)}` })) as ResolveResult;
     ok(hole.hpa === undefined && BigInt(hole.gpa!) === 0x20000n && hole.steps.at(-1)!.stops !== undefined, hole.summary);
-  });
-
-  it('selects a frame where the image has no line numbers', async () => {
-    const stops = conversation.stops.length;
-    const program = file('hello64', 'hello64.elf');
-    const configuration = {
-      type: 'nestscope',
-      request: 'launch',
-      name: 'bytes',
-      program: program.scheme === 'file' ? program.fsPath : program.toString(),
-    };
-    ok(
-      await vscode.debug.startDebugging(folder(), { ...configuration, format: 'flat', flat: { address: '0x100000', mode: 32 } }),
-      'startDebugging',
-    );
-    await until(() => conversation.stops.length > stops, 'stop');
-    await until(() => vscode.debug.activeStackItem instanceof vscode.DebugStackFrame, 'a frame is selected');
   });
 
   it('draws the translation of an address, and marks the entry that stops it', async () => {

@@ -184,6 +184,8 @@ const sahf = body('SAHF', (s) => {
   const ah = un('wrap', bin('shr_u', s.gpr(0, 2), c64(8)));
   s.explicitFlags(bin('or', bin('and', s.arithmeticFlags(), c32(Flag.OF)), bin('and', ah, c32(SAHF_MASK))));
 });
+/** Undocumented in the manual's opcode map, but there: AL = CF ? FFH : 0. */
+const salc = body('SALC', (s) => s.setGpr(0, bin('sub', c64(0), s.carry()), 1));
 const nop = body('NOP', () => undefined);
 const nopMemory = body('NOPM', () => undefined);
 
@@ -250,6 +252,7 @@ export const moveRows: readonly Row[] = [
   row('F9', 'STC', carryTo('STC', (f) => bin('or', f, c32(1)))), // prettier-ignore
   row('FC', 'CLD', direction('CLD', false)),
   row('FD', 'STD', direction('STD', true)),
+  row('D6', 'SALC', salc, { only: 32 }),
   row('9F', 'LAHF', lahf),
   row('9E', 'SAHF', sahf),
   ...sized('0F 1F /0', 'NOP r/m#', nopMemory, { addressOnly: true }),

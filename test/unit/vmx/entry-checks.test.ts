@@ -6,8 +6,8 @@ import type { VmcsField } from '../../../emulator/spec/vmcs-fields';
 import type { CheckContext } from '../../../emulator/vmx/checks/check-row';
 import { ENTRY_CHECKS, firstFailure } from '../../../emulator/vmx/checks/entry-checks';
 import { vmcsCheckContext } from '../../../emulator/vmx/checks/vmcs-check-context';
-import { CHECK_CASES, type CheckCase, type Values } from './entry-check-cases';
-import { GUEST_RIP, HOST_RIP, makeBench, type Bench } from './vmx-bench';
+import { CHECK_CASES, type CheckCase } from './entry-check-cases';
+import { GUEST_RIP, HOST_RIP, makeBench, type Bench, type Values } from './vmx-bench';
 
 function benchFor(c: CheckCase, values: Values): Bench {
   const bench = makeBench(c.model);

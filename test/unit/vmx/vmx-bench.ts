@@ -124,6 +124,7 @@ export const LEGAL: Partial<Record<VmcsFieldId, bigint | number>> = {
   vmcsLinkPointer: 0xffff_ffff_ffff_ffffn,
 };
 
+export type Values = typeof LEGAL;
 export const ROOT_STATE = { cr0: 0x8000_0031n, cr4: 0x2020n, efer: 0x500n };
 
 /** Makes the bench. By default the CPU is in VMX root operation, 64-bit, with the legal VMCS current and clear. */
