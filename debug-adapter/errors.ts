@@ -21,7 +21,6 @@ export const requestErrors = {
     new RequestError(1002, 'This session has launched its machine already: use restart, or start another session.', true),
   unknown: (command: string) => new RequestError(1003, `The request ${quoted(command)} is not known to this debug adapter.`),
   running: (command: string) => new RequestError(1004, `'${command}' needs a stopped machine: pause it first.`),
-  notRunning: () => new RequestError(1005, 'The machine is not running.'),
   ended: (how: string) => new RequestError(1006, `The machine cannot go on: ${how}`, true),
   argument: (command: string, name: string, expected: string, given: unknown) =>
     new RequestError(1007, `'${command}' expects ${name} to be ${expected}; given: ${describeGiven(given)}.`),
@@ -38,7 +37,6 @@ export const requestErrors = {
       `Nestscope's debug adapter made a mistake while answering '${command}': ${message}. Please report it with the launch configuration.`,
     ),
   noException: () => new RequestError(1015, 'The machine was not stopped by an exception, a VM exit or the end of its run.'),
-  noFile: (path: string, why: string) => new RequestError(1014, `The file ${path} cannot be read: ${why}`, true),
 };
 
 export function stepLimitSentence(steps: number): string {
@@ -83,7 +81,6 @@ export const expressionErrors = {
     new RequestError(1117, `L${level}'s ${name} is not known here: the processor holds it for the level that is running only.`),
   registerReadOnly: (name: string) => new RequestError(1118, `${name} can be set only in the frame of the level that is running.`),
   valueTooWide: (value: string, bits: number) => new RequestError(1119, `The value ${value} does not fit into ${bits} bits.`),
-  notANumber: (text: string) => new RequestError(1120, `${quoted(text)} is not a number.`),
 };
 
 export const breakpointErrors = {
@@ -124,5 +121,4 @@ export const doorSentences = {
   unknownOption: (given: string) => `Unknown option ${given}: expected nothing (the protocol on standard input and output) or --port N.`,
   listening: (port: number) => `listening on 127.0.0.1:${port}`,
   cannotListen: (port: number, why: string) => `Cannot listen on 127.0.0.1:${port}: ${why}`,
-  workerBroke: (why: string) => `The worker that runs the machine ended unexpectedly: ${why}\n`,
 };

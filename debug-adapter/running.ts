@@ -17,6 +17,7 @@ export interface Stretch {
   readonly until?: readonly Breakpoint[];
   readonly vmExit?: boolean;
   readonly vmEntry?: boolean;
+  readonly exception?: boolean;
 }
 
 export interface Plan {
@@ -136,7 +137,7 @@ export class Runner {
     breakOn.vmExit = stretch.vmExit === true || (listening && (this.filters.has('vm-exit') || this.breakpoints.wantsExits));
     breakOn.vmEntry = stretch.vmEntry === true || (listening && this.filters.isAlways('vm-entry'));
     breakOn.vmEntryFailure = listening && this.filters.has('vm-entry-failure');
-    breakOn.exception = listening && this.filters.has('exception');
+    breakOn.exception = stretch.exception === true || (listening && this.filters.has('exception'));
     if (this.armedGeneration === this.breakpoints.generation && this.armedUntil === stretch.until) return;
     this.armedGeneration = this.breakpoints.generation;
     this.armedUntil = stretch.until;
@@ -178,6 +179,7 @@ export class Runner {
       (stretch.steps !== undefined && made >= stretch.steps) ||
       (reason.kind === 'vm-exit' && stretch.vmExit === true) ||
       (reason.kind === 'vm-entry' && stretch.vmEntry === true) ||
+      (reason.kind === 'exception' && stretch.exception === true) ||
       (reason.kind === 'breakpoint' &&
         (stretch.until ?? []).some(({ address, level }) => address === reason.address && (level ?? reason.level) === reason.level));
     if (!reached || plan.after(reason) === 'again') return undefined;

@@ -3,6 +3,7 @@ import type { CpuView, Level, VmEntryRecord } from '../emulator/api';
 import type { Debuggee } from './debuggee';
 import { FIRST_VCPU, inExitView } from './debuggee';
 import type { CodeBits } from './disassembly';
+import { exceptionName } from './manual-tables';
 import { callerRegisters, exitedGuestRegisters, hostRegisters, liveRegisters, type FrameRegisters } from './registers';
 import { returnText, symbolText } from './symbol-source';
 import { Unwinder } from './unwinding';
@@ -36,6 +37,7 @@ export function framesOf(debuggee: Debuggee, vcpu: number): Frame[] {
     ];
   }
   const frames = liveFrames(debuggee, vcpu, cpu, '');
+  frames.splice(1, 0, ...interruptedFrame(debuggee, vcpu, cpu));
   const other = cpu.other();
   if (cpu.level !== 2 || !other) return frames;
   const host = frame(
@@ -55,6 +57,30 @@ function liveFrames(debuggee: Debuggee, vcpu: number, cpu: CpuView, suffix: stri
   const top = frame(debuggee, vcpu, cpu.level, 'live', cpu.rip, cpu.codeBits, liveRegisters(cpu), suffix);
   // Right after a VM exit the stack is the hypervisor's but RBP is still the guest's: nothing to unwind by.
   return cpu.exitJustCommitted ? [top] : [top, ...callersOf(debuggee, vcpu, top, cpu)];
+}
+
+/** Below the handler of the exception that the machine has just stopped at: what raised it. */
+function interruptedFrame(debuggee: Debuggee, vcpu: number, cpu: CpuView): Frame[] {
+  const cause = debuggee.stop?.cause;
+  if (
+    cause?.kind !== 'exception' ||
+    cause.exception.vcpu !== vcpu ||
+    cause.exception.level !== cpu.level ||
+    cause.exception.rip === cpu.rip
+  )
+    return [];
+  const { rip, vector, level } = cause.exception;
+  const { name, ...rest } = frame(
+    debuggee,
+    vcpu,
+    level,
+    'live',
+    rip,
+    cpu.codeBits,
+    callerRegisters(level, { rip }),
+    ` (raised ${exceptionName(vector)})`,
+  );
+  return [{ ...rest, kind: 'caller', name }];
 }
 
 function callersOf(debuggee: Debuggee, vcpu: number, top: Frame, cpu: CpuView): Frame[] {

@@ -51,17 +51,44 @@ export function stepOver(debuggee: Debuggee): Plan {
   }
 }
 
-/** One step, and if it changed the level, on until the level is the old one again. */
+/** A handler that returns to the very instruction that raised its exception again and again is not run through for ever. */
+const MOST_ATTEMPTS = 16;
+
+/**
+ * One step; if it changed the level, on until the level is the old one again; if it raised an exception, on until the handler has returned,
+ * and once more when it returned to the same instruction.
+ */
 function across(debuggee: Debuggee): Plan {
-  const level = cpuOf(debuggee).level;
+  const { level, rip } = cpuOf(debuggee);
+  const sp = stackPointer(cpuOf(debuggee));
   let rest: Plan | undefined;
+  let handling = false;
+  let attempts = 1;
   return {
-    next: () => rest?.next() ?? { steps: 1 },
+    next: () => rest?.next() ?? { steps: 1, exception: true },
     after(stop) {
-      if (rest) return rest.after(stop);
-      const now = cpuOf(debuggee).level;
-      if (now === level) return 'done';
-      rest = level === 1 ? untilVmExit() : untilGuestGoesOn();
+      if (rest?.after(stop) === 'again') return 'again';
+      const cpu = cpuOf(debuggee);
+      if (rest && !handling) return 'done';
+      if (cpu.level !== level) {
+        handling = false;
+        rest = level === 1 ? untilVmExit() : untilGuestGoesOn();
+        return 'again';
+      }
+      if (!rest && stop.kind === 'exception') {
+        handling = true;
+        rest = untilReturnInstruction(debuggee);
+        return 'again';
+      }
+      if (!rest) return 'done';
+      // A return inside the handler that leaves the stack below where it was is not the handler's own.
+      if (stackPointer(cpu) < sp) {
+        rest = untilReturnInstruction(debuggee);
+        return 'again';
+      }
+      if (cpu.rip !== rip || ++attempts > MOST_ATTEMPTS) return 'done';
+      rest = undefined;
+      handling = false;
       return 'again';
     },
   };
@@ -69,7 +96,7 @@ function across(debuggee: Debuggee): Plan {
 
 /**
  * Out of the function: to the return address if the unwinder knows it, else step by step over everything until a return instruction has been
- * executed. Inside a guest: until its next VM exit.
+ * executed, or a VM entry, by which a VM-exit handler returns to its guest. Inside a guest: until its next VM exit.
  */
 export function stepOut(debuggee: Debuggee): Plan {
   const cpu = cpuOf(debuggee);
@@ -94,8 +121,8 @@ function untilReturnInstruction(debuggee: Debuggee): Plan {
   return {
     next() {
       if (!inner) {
-        const cpu = cpuOf(debuggee);
-        returning = debuggee.currentInstruction(cpu, FIRST_VCPU)?.kind === 'return';
+        const kind = debuggee.currentInstruction(cpuOf(debuggee), FIRST_VCPU)?.kind;
+        returning = kind === 'return' || kind === 'vm-entry';
         inner = returning ? stepInto() : stepOver(debuggee);
       }
       return inner.next();

@@ -39,7 +39,7 @@ export function stopInWords(stop: StopReason | undefined, symbols: SymbolSource)
       return {
         id: exceptionName(stop.exception.vector),
         title: `Exception ${exceptionName(stop.exception.vector)}`,
-        text: `${exceptionInWords(stop.exception, symbols)} It has not been delivered yet.`,
+        text: exceptionInWords(stop.exception, symbols),
       };
     case 'triple-fault':
       return tripleFaultInWords(stop.chain, symbols);
@@ -55,7 +55,7 @@ export function stopInWords(stop: StopReason | undefined, symbols: SymbolSource)
       return {
         id: 'NOT_MODELLED',
         title: 'Not modelled',
-        text: `The guest used something that the emulator does not model yet: ${stop.sentence}`,
+        text: `The guest used something that the emulator does not model yet: ${stop.sentence.replace(/^Not modelled: /, '')}`,
       };
     case 'internal-error':
       return {

@@ -34,7 +34,7 @@ export const EXCEPTION_FILTERS: readonly (DebugProtocol.ExceptionBreakpointsFilt
   {
     filter: 'exception',
     label: 'Exception',
-    description: 'Stops when the processor raises an exception, before it is delivered through the IDT.',
+    description: 'Stops when the processor has raised an exception and delivers it through the IDT.',
     default: false,
     supportsCondition: true,
     conditionDescription: 'vector == 14 && errorCode == 2; also cr2, rip, level, hits',

@@ -2,7 +2,7 @@
 import type { UserError } from '../../emulator';
 import { commandLineErrors, launchErrors } from '../errors-launch';
 import { mostSimilar } from '../evaluate/similar';
-import { type AttributeName, attributes, wholeNumber } from '../launch/attributes';
+import { type AttributeName, wholeNumber } from '../launch/attributes';
 import { checkAttribute, type Naming } from '../launch/configuration';
 
 export interface RunOptions {
@@ -182,8 +182,3 @@ function parse(argv: readonly string[]): CommandLine {
 export function namingFor(run: RunOptions): Naming {
   return (attribute) => (run.attributes[attribute] !== undefined ? naming(attribute) : `The launch attribute '${attribute}'`);
 }
-
-/** Every attribute has a row, and every option's attribute is one: kept for the help text and the tests. */
-export const optionAttributes: readonly AttributeName[] = options.flatMap((row) =>
-  row.attribute !== undefined && row.attribute in attributes ? [row.attribute] : [],
-);

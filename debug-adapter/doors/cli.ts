@@ -19,7 +19,11 @@ function fileTarget(what: string, path: string): { write(data: string | Uint8Arr
     try {
       return work();
     } catch (error) {
-      throw commandLineErrors.unwritable(what, path, reasonOf(error));
+      throw commandLineErrors.unwritable(
+        what,
+        path,
+        (error as { code?: unknown }).code === 'ENOENT' ? 'its folder does not exist' : reasonOf(error),
+      );
     }
   };
   const fd = attempt(() => openSync(path, 'w'));

@@ -26,6 +26,8 @@ export interface InterpreterModule {
   /** Handler number by shape key. */
   readonly handlers: ReadonlyMap<string, number>;
   readonly hotCount: number;
+  /** First element of the function table for compiled regions. */
+  readonly firstRegion: number;
 }
 
 const types: FunctionType[] = [
@@ -35,6 +37,8 @@ const types: FunctionType[] = [
 ];
 /** What a cold handler returns: 0 next, 1 again, 2 jump to State.rip, 16 + Exit code. */
 const Cold = { next: 0, again: 1, jump: 2, exit: 16 } as const;
+/** Elements of the function table that compiled regions may take, after the cold handlers. */
+export const REGION_ELEMENTS = 8192;
 
 /** Which shapes stand in the hot function: what compilers emit all the time. */
 function isHot(h: ShapeHandler): boolean {
@@ -75,8 +79,10 @@ export function buildInterpreter(rows: readonly Row[]): InterpreterModule {
       ...bodies.map((body) => ({ type: 0, body })),
     ],
     table: bodies.map((_, i) => 5 + i),
+    tableSize: bodies.length + REGION_ELEMENTS,
+    exportTable: 'table',
   });
-  return { bytes, handlers, hotCount };
+  return { bytes, handlers, hotCount, firstRegion: bodies.length };
 }
 
 /** One rare shape as a function (vcpu, pc) → Cold. */
@@ -109,7 +115,7 @@ function coldFunction(h: ShapeHandler, functions: Functions): FunctionBody {
 function hotFunction(hot: readonly ShapeHandler[], functions: Functions, hotCount: number): FunctionBody {
   const f = new FunctionBody(2);
   const [vcpu, pc] = [0, 1];
-  const [budget, table, code, entry] = [0, 1, 2, 3].map(() => f.local(I32));
+  const [budget, table, code, entry, handler, count] = [0, 1, 2, 3, 4, 5].map(() => f.local(I32));
   const [context, ip, page] = [0, 1, 2].map(() => f.local(I64));
 
   f.get(vcpu).mem(Op.i32_load, State.budget).set(budget);
@@ -125,7 +131,12 @@ function hotFunction(hot: readonly ShapeHandler[], functions: Functions, hotCoun
       // Targets in the same page need no look-up but the page's table.
       f.get(pc).mem(Op.i64_load, Rec.immediate).tee(ip).i64(4096n).op(Op.i64_lt_u).if();
       f.get(table).get(ip).op(Op.i32_wrap_i64).i32(2).op(Op.i32_shl).op(Op.i32_add).mem(Op.i32_load, 0).tee(entry).if();
-      f.get(entry).set(pc).br('L').end().end();
+      f.get(entry).set(pc);
+      countEntry();
+      f.get(count).brIf('L');
+      f.get(vcpu).mem(Op.i64_load, State.pageIp).get(ip).op(Op.i64_add).set(ip);
+      leaveAt(Exit.hot);
+      f.end().end();
       f.get(ip).get(vcpu).mem(Op.i64_load, State.pageIp).op(Op.i64_add).set(ip).br('GOTO');
     },
   };
@@ -146,6 +157,19 @@ function hotFunction(hot: readonly ShapeHandler[], functions: Functions, hotCoun
     [Handler.breakpoint]: () => to.exit(Exit.breakpoint),
     [Handler.system]: () => to.exit(Exit.system),
     [Handler.cross]: () => to.exit(Exit.cross),
+    [Handler.region]: () => {
+      giveBack();
+      f.get(budget).get(pc).mem(Op.i32_load16_u, Rec.region + 2).op(Op.i32_lt_s).if();
+      // Too few steps are left for the region's longest way to its next check: interpret.
+      f.get(budget).i32(1).op(Op.i32_sub).set(budget);
+      f.get(pc).mem(Op.i32_load16_u, Rec.alternative).set(handler).br('D').end();
+      f.get(vcpu).get(budget).mem(Op.i32_store, State.budget);
+      f.get(vcpu).get(pc).get(pc).mem(Op.i32_load16_u, Rec.region).callIndirect(0).set(code);
+      f.get(vcpu).mem(Op.i32_load, State.budget).set(budget);
+      f.get(vcpu).mem(Op.i64_load, State.rip).set(ip);
+      f.get(code).op(Op.i32_eqz).brIf('GOTO');
+      f.get(code).op(Op.return);
+    },
     [Handler.address64]: () => address(true, false),
     [Handler.address32]: () => address(false, false),
     [Handler.address32Segment]: () => address(false, true),
@@ -183,10 +207,12 @@ function hotFunction(hot: readonly ShapeHandler[], functions: Functions, hotCoun
   f.get(vcpu).get(vcpu).mem(Op.i64_load, State.pageIp).get(pc).mem(Op.i64_load16_u, Rec.offset).op(Op.i64_add).get(vcpu).mem(Op.i64_load, State.ipMask).op(Op.i64_and).mem(Op.i64_store, State.rip); // prettier-ignore
   f.i32(Exit.budget).set(code).br('DONE').end();
 
+  f.get(pc).mem(Op.i32_load16_u, Rec.handler).set(handler);
+  f.loop('D');
   const labels = Array.from({ length: hotCount }, (_, i) => `h${i}`);
   f.block('cold');
   for (let i = hotCount - 1; i >= 0; i--) f.block(labels[i]);
-  f.get(pc).mem(Op.i32_load16_u, Rec.handler).brTable(labels, 'cold');
+  f.get(handler).brTable(labels, 'cold');
   for (let i = 0; i < hotCount; i++) {
     f.end();
     if (i in special) special[i]();
@@ -195,13 +221,14 @@ function hotFunction(hot: readonly ShapeHandler[], functions: Functions, hotCoun
   }
   f.end();
   // A cold handler: its function says how to go on.
-  f.get(vcpu).get(pc).get(pc).mem(Op.i32_load16_u, Rec.handler).i32(hotCount).op(Op.i32_sub).callIndirect(0).tee(code).op(Op.i32_eqz).if();
+  f.get(vcpu).get(pc).get(handler).i32(hotCount).op(Op.i32_sub).callIndirect(0).tee(code).op(Op.i32_eqz).if();
   to.next();
   f.end();
   f.get(code).i32(Cold.again).op(Op.i32_eq).if().br('L').end();
   f.get(code).i32(Cold.jump).op(Op.i32_eq).if();
   f.get(vcpu).mem(Op.i64_load, State.rip).set(ip).br('GOTO').end();
-  f.get(code).i32(Cold.exit).op(Op.i32_sub).set(code);
+  f.get(code).i32(Cold.exit).op(Op.i32_sub).set(code).br('UNDONE');
+  f.end();
 
   f.end(); // UNDONE: the instruction at pc did not happen
   giveBack();
@@ -240,10 +267,18 @@ function hotFunction(hot: readonly ShapeHandler[], functions: Functions, hotCoun
   f.get(table).get(ip).op(Op.i32_wrap_i64).i32(0xfff).op(Op.i32_and).i32(2).op(Op.i32_shl).op(Op.i32_add).mem(Op.i32_load, 0).tee(entry).op(Op.i32_eqz).if(); // prettier-ignore
   leaveAt(Exit.decode);
   f.end();
-  f.get(entry).set(pc).br('L');
+  f.get(entry).set(pc);
+  countEntry();
+  f.get(count).brIf('L');
+  leaveAt(Exit.hot);
   f.end();
   f.op(Op.unreachable);
   return f;
+
+  /** Counts a branch to the record at pc; `count` is 0 when it has become hot. */
+  function countEntry(): void {
+    f.get(pc).get(pc).mem(Op.i32_load, Rec.counter).i32(1).op(Op.i32_sub).tee(count).mem(Op.i32_store, Rec.counter);
+  }
 
   function leaveAt(exit: number): void {
     f.get(vcpu).get(ip).mem(Op.i64_store, State.rip);

@@ -2,7 +2,7 @@
 
 /** Byte offsets inside one record. Register operands are byte offsets from the vCPU base (AH is RAX + 1). */
 export const Rec = {
-  bytes: 40,
+  bytes: 48,
   handler: 0, // u16
   alternative: 2, // u16, the real handler of a record that a breakpoint has replaced
   operand: 4, // 3 × u16
@@ -14,6 +14,8 @@ export const Rec = {
   instruction: 20, // i32, number of the decoded instruction (call-outs, faults)
   immediate: 24, // i64
   displacement: 32, // i64
+  counter: 40, // i32, taken branches here until a region is compiled
+  region: 44, // u16 element of the function table, u16 steps that the budget must hold to enter it
 } as const;
 
 /** Handlers that are no instruction. */
@@ -26,7 +28,8 @@ export const Handler = {
   address64: 5,
   address32: 6,
   address32Segment: 7,
-  first: 8,
+  region: 8,
+  first: 9,
 } as const;
 
 /** Why generated code came back. */
@@ -38,5 +41,7 @@ export const Exit = {
   system: 5, // call-out for the record's instruction
   cross: 6, // the instruction crosses its page
   breakpoint: 7,
+  hot: 9, // State.rip has been branched to often: a region may be compiled
+  redo: 10, // the instruction at State.rip is to be carried out by the interpreter
   notFlat: 8, // an operand lies in a 32-bit segment with a limit
 } as const;

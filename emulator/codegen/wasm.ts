@@ -160,6 +160,9 @@ export interface ModuleParts {
   readonly functions: readonly { readonly type: number; readonly body: FunctionBody; readonly export?: string }[];
   /** Function indices of the module's own table (call_indirect), from element 0. */
   readonly table: readonly number[];
+  /** Elements of the table, at least those; default as many. */
+  readonly tableSize?: number;
+  readonly exportTable?: string;
 }
 
 /** The bytes of a module that imports its memory as e.memory and its functions as e.<name>. */
@@ -206,11 +209,15 @@ export function encodeModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
   if (parts.table.length > 0)
     section(4, (b) => {
       b.push(1, 0x70, 0);
-      uleb(b, parts.table.length);
+      uleb(b, parts.tableSize ?? parts.table.length);
     });
   section(7, (b) => {
     const exported = parts.functions.map((f, i) => [f.export, i + parts.imports.length] as const).filter(([n]) => n !== undefined);
-    uleb(b, exported.length);
+    uleb(b, exported.length + (parts.exportTable === undefined ? 0 : 1));
+    if (parts.exportTable !== undefined) {
+      name(b, parts.exportTable);
+      b.push(1, 0);
+    }
     for (const [n, i] of exported) {
       name(b, n as string);
       b.push(0);

@@ -141,6 +141,8 @@ export class Processor {
       case Exit.breakpoint:
         if (!ignoreBreakpoint && this.isBreakpoint(cpu.rip)) return 'breakpoint';
         return this.pastBreakpoint(shadow, resume);
+      case Exit.hot:
+        return undefined;
       case Exit.notFlat:
         cpu.notModelled('a 32-bit FS or GS segment with a limit below 4 GiB');
         return undefined;

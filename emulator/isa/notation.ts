@@ -3,7 +3,7 @@ import type { Size } from './ir';
 import type { Row } from './row';
 
 export interface OperandSpec {
-  readonly encoding: 'rm' | 'memory' | 'reg' | 'opcode-reg' | 'immediate' | 'one' | 'relative' | 'moffs' | 'fixed' | 'other';
+  readonly encoding: 'rm' | 'memory' | 'reg' | 'vvvv' | 'opcode-reg' | 'immediate' | 'one' | 'relative' | 'moffs' | 'fixed' | 'other';
   /** Undefined: as the instruction, or irrelevant. */
   readonly size: Size | undefined;
   /** Register number of 'fixed'. */
@@ -12,6 +12,8 @@ export interface OperandSpec {
 export interface ParsedRow {
   readonly mnemonic: string;
   readonly map: 0 | 1 | 2 | 3;
+  /** Encoded with a VEX prefix, of which `mandatoryPrefix` is the pp field. */
+  readonly vex: boolean;
   readonly opcode: number;
   /** The opcode's low three bits are a register. */
   readonly opcodeRegister: boolean;
@@ -39,6 +41,8 @@ function operandSpec(text: string, opcodeRegister: boolean): OperandSpec {
   });
   let m: RegExpExecArray | null;
   if ((m = /^r\/m(8|16|32|64)$/.exec(text))) return make('rm', m[1]);
+  if ((m = /^r(32|64)a$/.exec(text))) return make('reg', m[1]);
+  if ((m = /^r(32|64)b$/.exec(text))) return make('vvvv', m[1]);
   if ((m = /^r(8|16|32|64)$/.exec(text))) return make(opcodeRegister ? 'opcode-reg' : 'reg', m[1]);
   if ((m = /^rAX(16|32|64)$/.exec(text))) return make('fixed', m[1], 0);
   if ((m = /^moffs(8|16|32|64)$/.exec(text))) return make('moffs', m[1]);
@@ -52,9 +56,18 @@ function operandSpec(text: string, opcodeRegister: boolean): OperandSpec {
   return make('other');
 }
 
+/** 'VEX.LZ.F2.0F38.W0' as the legacy bytes that it stands for. */
+function vexTokens(parts: readonly string[]): string[] {
+  const pp = parts.filter((p) => p === '66' || p === 'F2' || p === 'F3');
+  const map = parts.find((p) => p.startsWith('0F')) ?? '0F';
+  return [...pp, '0F', ...(map.length > 2 ? [map.slice(2)] : [])];
+}
+
 export function parseRow(row: Row): ParsedRow {
   const tokens = row.opcode.replace('REX.W + ', '').replace('NP ', '').split(' ');
   const noPrefix = row.opcode.startsWith('NP ');
+  const vex = tokens[0].startsWith('VEX.') ? (tokens.shift() ?? '').split('.') : undefined;
+  if (vex) tokens.unshift(...vexTokens(vex));
   const bytes: number[] = [];
   let mandatoryPrefix: ParsedRow['mandatoryPrefix'] = 0;
   let digit = -1;
@@ -86,6 +99,8 @@ export function parseRow(row: Row): ParsedRow {
   const mnemonic = space < 0 ? row.instruction : row.instruction.slice(0, space);
   const operands = space < 0 ? [] : row.instruction.slice(space + 1).split(', ').map((t) => operandSpec(t, opcodeRegister)); // prettier-ignore
   const hasModRm = slashR || digit >= 0 || fixedModRm >= 0;
+  // In 'BLSR r32, r/m32' with an opcode extension the register is the VEX.vvvv field.
+  if (vex && digit >= 0) operands[0] = { ...operands[0], encoding: 'vvvv' };
   let rmKind: ParsedRow['rmKind'] = 'any';
   if (operands.some((o) => o.encoding === 'memory')) rmKind = 'memory';
   else if (digit >= 0 && !operands.some((o) => o.encoding === 'rm')) rmKind = 'register';
@@ -95,6 +110,7 @@ export function parseRow(row: Row): ParsedRow {
   return {
     mnemonic,
     map,
+    vex: vex !== undefined,
     opcode: bytes[0],
     opcodeRegister,
     mandatoryPrefix,

@@ -10,9 +10,9 @@ export interface Body {
 }
 
 export interface Row {
-  /** The manual's opcode column: 'REX.W + 13 /r'. */
+  /** The manual's opcode column: 'REX.W + 13 /r', 'VEX.LZ.0F38.W0 F2 /r'. */
   readonly opcode: string;
-  /** The manual's instruction column: 'ADC r64, r/m64'. */
+  /** The manual's instruction column: 'ADC r64, r/m64'; of VEX forms 'r32a' is ModRM.reg and 'r32b' VEX.vvvv. */
   readonly instruction: string;
   readonly body?: Body;
   /** Call-out in TypeScript that carries the instruction out. */

@@ -11,10 +11,8 @@ import { VmError } from '../spec/vm-instruction-errors';
 import { OTHER_EVENT } from '../spec/vmcs-formats';
 import { Field } from '../spec/vmcs-fields';
 import { EntryControl, Primary, Secondary } from '../spec/vmx-controls';
-import { CONTROL_CHECKS } from './checks/control-checks';
 import type { CheckContext, CheckRow } from './checks/check-row';
-import { describeFailure, firstFailure, GUEST_CHECKS } from './checks/entry-checks';
-import { HOST_CHECKS } from './checks/host-checks';
+import { controlOrHostFailure, describeFailure, guestFailure } from './checks/entry-checks';
 import { vmcsCheckContext } from './checks/vmcs-check-context';
 import { commitEntryFailure } from './exit';
 import { loadGuestRegisters, loadSlot } from './guest-state';
@@ -47,17 +45,22 @@ export function enterGuest(vmx: VmxContext, cpu: Cpu, instruction: EntryInstruct
   if (instruction === 'VMRESUME' && vmcs.launchState !== LaunchState.launched) return refuse(VmError.vmresumeNonLaunched);
 
   const context = vmcsCheckContext(vmx, cpu, vmcs);
-  const control = firstFailure(CONTROL_CHECKS, context);
-  if (control) return refuse(VmError.invalidControlFields, describeFailure(control, context));
-  const host = firstFailure(HOST_CHECKS, context);
-  if (host) return refuse(VmError.invalidHostState, describeFailure(host, context));
+  const changed = cpu.get32(VmxState.changed);
+  const refusal = controlOrHostFailure(context, changed);
+  if (refusal) {
+    return refuse(
+      refusal.outcome === 'control' ? VmError.invalidControlFields : VmError.invalidHostState,
+      describeFailure(refusal, context),
+    );
+  }
   const hostGap = notModelledHost(vmx, vmcs);
   if (hostGap !== undefined) return cpu.notModelled(hostGap);
 
-  const guest = firstFailure(GUEST_CHECKS, context);
+  const guest = guestFailure(context, changed);
   if (guest) return failEntry(vmx, cpu, instruction, from, ExitReason.INVALID_GUEST_STATE, guest.qualification, guest, context);
   const guestGap = notModelledGuest(vmcs);
   if (guestGap !== undefined) return cpu.notModelled(guestGap);
+  cpu.set32(VmxState.changed, 0);
 
   return loadGuest(vmx, cpu, vmcs, instruction, from);
 }

@@ -14,6 +14,7 @@ import type { ExitDecision } from './intercepts';
 import { loadMsrArea, storeMsrArea } from './msr-areas';
 import type { Vmcs } from './vmcs';
 import { currentVmcs, type VmxContext } from './vmx-context';
+import { VmxState } from './vmx-state';
 
 const VALID = 0x8000_0000;
 /** Pending-debug bits that are recorded: B0..B3, enabled breakpoint, BS. */
@@ -26,8 +27,8 @@ export function commitExit(vmx: VmxContext, cpu: Cpu, decision: ExitDecision): v
   const rip = cpu.rip;
   const vectoring = decision.duringDelivery ? cpu.get32(State.vectoringInfo) : 0;
   const instructionLength = recordInformation(cpu, vmcs, decision, vectoring);
-  saveGuestRegisters(cpu, vmcs, rflagsImage(cpu, decision, vectoring));
-  saveNonRegisterState(cpu, vmcs, decision);
+  const changed = saveGuestRegisters(cpu, vmcs, rflagsImage(cpu, decision, vectoring)) | saveNonRegisterState(cpu, vmcs, decision);
+  cpu.u32[VmxState.changed >> 2] |= changed;
   const { vmcs: view } = vmx;
   const stored = storeMsrArea(vmx, cpu, view.address(Field.vmExitMsrStoreAddress), view.u32(Field.vmExitMsrStoreCount));
   vmx.clock.charge(cpu, 'exit');
@@ -95,7 +96,8 @@ function recordInformation(cpu: Cpu, vmcs: Vmcs, d: ExitDecision, vectoring: num
   vmcs.setU32(Field.vmExitInstructionLength, length);
   vmcs.setU32(Field.vmExitInstructionInformation, d.instructionInformation);
   // SDM "Saving Guest State": VM exits clear the valid bit of the VM-entry interruption-information field.
-  vmcs.setU32(Field.vmEntryInterruptionInformation, vmcs.u32(Field.vmEntryInterruptionInformation) & ~VALID);
+  const injection = vmcs.u32(Field.vmEntryInterruptionInformation);
+  cpu.u32[VmxState.changed >> 2] |= vmcs.saveHalves(Field.vmEntryInterruptionInformation, injection & ~VALID, 0);
   return length;
 }
 
@@ -117,16 +119,18 @@ function rflagsImage(cpu: Cpu, d: ExitDecision, vectoring: number): number {
   }
 }
 
-function saveNonRegisterState(cpu: Cpu, vmcs: Vmcs, d: ExitDecision): void {
-  vmcs.setU32(Field.guestActivityState, cpu.get32(State.activity));
+function saveNonRegisterState(cpu: Cpu, vmcs: Vmcs, d: ExitDecision): number {
   const interruptibility = cpu.get32(State.interruptibility);
-  vmcs.setU32(Field.guestInterruptibilityState, interruptibility);
+  let changed = vmcs.saveHalves(Field.guestActivityState, cpu.get32(State.activity), 0);
+  changed |= vmcs.saveHalves(Field.guestInterruptibilityState, interruptibility, 0);
   // SDM "Saving Non-Register State": debug exceptions stay pending across MTF VM exits, and while MOV SS blocks them.
   const keepsPending = d.reason === ExitReason.MONITOR_TRAP_FLAG || (interruptibility & Interruptibility.blockingByMovSs) !== 0;
-  vmcs.setHalves(Field.guestPendingDebugExceptions, keepsPending ? cpu.get32(State.pendingDebug) & PENDING_DEBUG_BITS : 0, 0);
+  const pending = keepsPending ? cpu.get32(State.pendingDebug) & PENDING_DEBUG_BITS : 0;
+  changed |= vmcs.saveHalves(Field.guestPendingDebugExceptions, pending, 0);
   if (cpu.getF64(State.eptPointer) !== 0 && !cpu.longMode) {
     const pdptes = [Field.guestPdpte0, Field.guestPdpte1, Field.guestPdpte2, Field.guestPdpte3];
-    pdptes.forEach((field, n) => saveSlot(cpu, State.pdpte + n * 8, vmcs, field));
+    pdptes.forEach((field, n) => (changed |= saveSlot(cpu, State.pdpte + n * 8, vmcs, field)));
   }
   vmcs.noteWritten();
+  return changed;
 }

@@ -3,10 +3,11 @@
  * vCPU's state table; decides nothing.
  */
 import type { Cpu } from '../cpu/cpu';
-import { SEGMENT_STRIDE, Seg, SegmentState, State } from '../spec/vcpu-state';
+import { Flag, SEGMENT_STRIDE, Seg, SegmentState, State } from '../spec/vcpu-state';
 import { Ar } from '../spec/descriptors';
 import { Field, type VmcsField } from '../spec/vmcs-fields';
 import { EntryControl, ExitControl } from '../spec/vmx-controls';
+import { VIRTUAL_8086_CHANGED } from './changes';
 import type { Vmcs } from './vmcs';
 import { GUEST_SEGMENTS } from './segment-fields';
 
@@ -20,8 +21,9 @@ export function loadSlot(cpu: Cpu, slot: number, vmcs: Vmcs, field: VmcsField): 
   cpu.u32[slot >> 2] = vmcs.u32(field);
   cpu.u32[(slot >> 2) + 1] = vmcs.high32(field);
 }
-export function saveSlot(cpu: Cpu, slot: number, vmcs: Vmcs, field: VmcsField): void {
-  vmcs.setHalves(field, cpu.u32[slot >> 2], cpu.u32[(slot >> 2) + 1]);
+/** Copies a state slot to a field; returns the field's change bit if it changed. */
+export function saveSlot(cpu: Cpu, slot: number, vmcs: Vmcs, field: VmcsField): number {
+  return vmcs.saveHalves(field, cpu.u32[slot >> 2], cpu.u32[(slot >> 2) + 1]);
 }
 /** Sets LMA, and LME with it, as “IA-32e mode guest” or “host address-space size” has them. */
 export function setLongMode(cpu: Cpu, on: boolean, pagingOn: boolean): void {
@@ -73,36 +75,41 @@ export function loadGuestRegisters(cpu: Cpu, vmcs: Vmcs): void {
   cpu.setCpl((vmcs.u32(Field.guestSsAccessRights) & Ar.dpl) >> 5);
 }
 
-/** Saves all guest registers. `rflags` is the image to be saved (RF as the exit has it). */
-export function saveGuestRegisters(cpu: Cpu, vmcs: Vmcs, rflags: number): void {
+/**
+ * Saves all guest registers. `rflags` is the image to be saved (RF as the exit has it). Returns the change bits of the fields whose values
+ * are new.
+ */
+export function saveGuestRegisters(cpu: Cpu, vmcs: Vmcs, rflags: number): number {
   const exit = vmcs.u32(Field.primaryVmExitControls);
-  saveSlot(cpu, State.cr0, vmcs, Field.guestCr0);
-  saveSlot(cpu, State.cr3, vmcs, Field.guestCr3);
-  saveSlot(cpu, State.cr4, vmcs, Field.guestCr4);
+  const { u32 } = cpu;
+  let changed = saveSlot(cpu, State.cr0, vmcs, Field.guestCr0);
+  changed |= saveSlot(cpu, State.cr3, vmcs, Field.guestCr3);
+  changed |= saveSlot(cpu, State.cr4, vmcs, Field.guestCr4);
   if (exit & ExitControl.saveDebugControls) {
-    saveSlot(cpu, State.dr + 56, vmcs, Field.guestDr7);
-    saveSlot(cpu, State.debugctl, vmcs, Field.guestIa32Debugctl);
+    changed |= saveSlot(cpu, State.dr + 56, vmcs, Field.guestDr7);
+    changed |= saveSlot(cpu, State.debugctl, vmcs, Field.guestIa32Debugctl);
   }
-  vmcs.setU32(Field.guestIa32SysenterCs, cpu.u32[State.sysenterCs >> 2]);
-  saveSlot(cpu, State.sysenterEsp, vmcs, Field.guestIa32SysenterEsp);
-  saveSlot(cpu, State.sysenterEip, vmcs, Field.guestIa32SysenterEip);
-  if (exit & ExitControl.saveIa32Pat) saveSlot(cpu, State.pat, vmcs, Field.guestIa32Pat);
-  if (exit & ExitControl.saveIa32Efer) saveSlot(cpu, State.efer, vmcs, Field.guestIa32Efer);
+  changed |= vmcs.saveHalves(Field.guestIa32SysenterCs, u32[State.sysenterCs >> 2], 0);
+  changed |= saveSlot(cpu, State.sysenterEsp, vmcs, Field.guestIa32SysenterEsp);
+  changed |= saveSlot(cpu, State.sysenterEip, vmcs, Field.guestIa32SysenterEip);
+  if (exit & ExitControl.saveIa32Pat) changed |= saveSlot(cpu, State.pat, vmcs, Field.guestIa32Pat);
+  if (exit & ExitControl.saveIa32Efer) changed |= saveSlot(cpu, State.efer, vmcs, Field.guestIa32Efer);
   // IA32_VMX_MISC bit 5: VM exits store IA32_EFER.LMA into “IA-32e mode guest”.
   const entry = vmcs.u32(Field.vmEntryControls) & ~EntryControl.ia32eModeGuest;
-  vmcs.setU32(Field.vmEntryControls, entry | (cpu.longMode ? EntryControl.ia32eModeGuest : 0));
+  changed |= vmcs.saveHalves(Field.vmEntryControls, entry | (cpu.longMode ? EntryControl.ia32eModeGuest : 0), 0);
   for (const s of GUEST_SEGMENTS) {
     const slot = (State.segment + s.segment * SEGMENT_STRIDE) >> 2;
-    vmcs.setHalves(s.base, cpu.u32[slot + (SegmentState.base >> 2)], cpu.u32[slot + (SegmentState.base >> 2) + 1]);
-    vmcs.setU32(s.limit, cpu.u32[slot + (SegmentState.limit >> 2)]);
-    vmcs.setU32(s.access, cpu.u32[slot + (SegmentState.access >> 2)]);
-    vmcs.setU32(s.selector, cpu.u32[slot + (SegmentState.selector >> 2)]);
+    changed |= vmcs.saveHalves(s.base, u32[slot + (SegmentState.base >> 2)], u32[slot + (SegmentState.base >> 2) + 1]);
+    changed |= vmcs.saveHalves(s.limit, u32[slot + (SegmentState.limit >> 2)], 0);
+    changed |= vmcs.saveHalves(s.access, u32[slot + (SegmentState.access >> 2)], 0);
+    changed |= vmcs.saveHalves(s.selector, u32[slot + (SegmentState.selector >> 2)], 0);
   }
-  saveSlot(cpu, State.gdtrBase, vmcs, Field.guestGdtrBase);
-  vmcs.setU32(Field.guestGdtrLimit, cpu.u32[State.gdtrLimit >> 2]);
-  saveSlot(cpu, State.idtrBase, vmcs, Field.guestIdtrBase);
-  vmcs.setU32(Field.guestIdtrLimit, cpu.u32[State.idtrLimit >> 2]);
-  saveSlot(cpu, State.rip, vmcs, Field.guestRip);
-  saveSlot(cpu, State.gpr + 4 * 8, vmcs, Field.guestRsp);
-  vmcs.setU32(Field.guestRflags, rflags);
+  changed |= saveSlot(cpu, State.gdtrBase, vmcs, Field.guestGdtrBase);
+  changed |= vmcs.saveHalves(Field.guestGdtrLimit, u32[State.gdtrLimit >> 2], 0);
+  changed |= saveSlot(cpu, State.idtrBase, vmcs, Field.guestIdtrBase);
+  changed |= vmcs.saveHalves(Field.guestIdtrLimit, u32[State.idtrLimit >> 2], 0);
+  changed |= saveSlot(cpu, State.rip, vmcs, Field.guestRip);
+  changed |= saveSlot(cpu, State.gpr + 4 * 8, vmcs, Field.guestRsp);
+  if ((vmcs.u32(Field.guestRflags) ^ rflags) & Flag.VM) changed |= VIRTUAL_8086_CHANGED;
+  return changed | vmcs.saveHalves(Field.guestRflags, rflags, 0);
 }

@@ -12,6 +12,7 @@ import { Flag, State } from '../spec/vcpu-state';
 import { VmError } from '../spec/vm-instruction-errors';
 import { VMCS_REVISION, type VmcsField } from '../spec/vmcs-fields';
 import { FeatureControl } from '../spec/vmx-capabilities';
+import { ALL_CHANGED, noteFieldWrite } from './changes';
 import { eptpValid } from './checks/control-checks';
 import { enterGuest } from './entry';
 import { commitExit } from './exit';
@@ -19,7 +20,7 @@ import { intercepts } from './intercepts';
 import { LaunchState } from './vmcs';
 import { vmFail, vmFailInvalid, vmSucceed } from './vm-flags';
 import { currentPointer, currentVmcs, type VmxContext } from './vmx-context';
-import { VmxMode } from './vmx-state';
+import { VmxMode, VmxState } from './vmx-state';
 
 const invalidOpcode = (cpu: Cpu): Outcome => cpu.raise(Vector.UD);
 const generalProtection = (cpu: Cpu): Outcome => cpu.raise(Vector.GP, 0);
@@ -67,8 +68,9 @@ export function executeVmx(vmx: VmxContext, cpu: Cpu, insn: VmxInstruction): Out
   }
 }
 
+const WITHOUT_OPERAND: ReadonlySet<string> = new Set(['VMXOFF', 'VMLAUNCH', 'VMRESUME', 'VMCALL', 'VMFUNC']);
 function hasOperand(insn: VmxInstruction): boolean {
-  return !['VMXOFF', 'VMLAUNCH', 'VMRESUME', 'VMCALL', 'VMFUNC'].includes(insn.name);
+  return !WITHOUT_OPERAND.has(insn.name);
 }
 function invInstructionSupported(vmx: VmxContext, name: 'INVEPT' | 'INVVPID'): boolean {
   return (vmx.capabilities.eptVpidCap & (name === 'INVEPT' ? 1n << 20n : 1n << 32n)) !== 0n;
@@ -182,6 +184,7 @@ function vmptrld(vmx: VmxContext, cpu: Cpu, insn: VmxInstruction): Outcome {
   // Memory that is not RAM reads as all ones, which is no revision identifier. VMCS shadowing is not offered: bit 31 must be 0.
   if (vmx.memory.read32(pointer) !== VMCS_REVISION) return failed(vmx, cpu, insn, VmError.vmptrldIncorrectRevision);
   cpu.setF64(State.currentVmcs, pointer);
+  cpu.set32(VmxState.changed, ALL_CHANGED);
   return succeeded(cpu);
 }
 
@@ -237,6 +240,7 @@ function vmwrite(vmx: VmxContext, cpu: Cpu, insn: VmxInstruction): Outcome {
   // Outside 64-bit mode the upper half of natural-width and 64-bit fields is cleared.
   else vmcs.setMasked(found.field, value);
   vmcs.noteWritten();
+  noteFieldWrite(cpu, found.field);
   return succeeded(cpu);
 }
 

@@ -5,6 +5,7 @@
 import type { PhysicalMemory } from '../memory/physical-memory';
 import { RAM_FIRST } from '../spec/vcpu-state';
 import { VMCS_REVISION, VmcsRegion, type VmcsField } from '../spec/vmcs-fields';
+import { changeBit } from './changes';
 
 /** What intercepts and checks need of a VMCS; recording readers and nested VMCSs implement it too. */
 export interface VmcsReader {
@@ -69,6 +70,15 @@ export class Vmcs implements VmcsReader {
   setHalves(field: VmcsField, low: number, high: number): void {
     this.words[(this.base + field.offset) >>> 2] = low;
     this.words[(this.base + field.offset + 4) >>> 2] = high;
+  }
+  /** Writes 64 bits and tells with the field's change bit whether they differ from what was there, else 0. */
+  saveHalves(field: VmcsField, low: number, high: number): number {
+    const at = (this.base + field.offset) >>> 2;
+    const { words } = this;
+    if (words[at] === low >>> 0 && words[at + 1] === high >>> 0) return 0;
+    words[at] = low;
+    words[at + 1] = high;
+    return changeBit(field);
   }
   /** Writes the bits that a field of its width holds. */
   setMasked(field: VmcsField, value: bigint): void {

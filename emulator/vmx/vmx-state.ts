@@ -6,6 +6,8 @@ export const VmxState = {
   tscOffset: State.vmxScratch,
   /** f64: step count at the guest's first instruction boundary, for the monitor trap flag. */
   trapSteps: State.vmxScratch + 8,
+  /** i32: groups of VMCS fields changed since their checks last held, see changes. */
+  changed: State.vmxScratch + 16,
   /** i32: see MonitorTrap. */
   monitorTrap: State.vmxInternal,
 } as const;

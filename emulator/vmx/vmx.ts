@@ -14,6 +14,7 @@ import { Field } from '../spec/vmcs-fields';
 import { FEATURE_CONTROL_RESET, vmxCapabilities, VmxMsr, type VmxCapabilities } from '../spec/vmx-capabilities';
 import { Secondary } from '../spec/vmx-controls';
 import type { InterceptEvent } from '../spec/vmx-events';
+import { ALL_CHANGED } from './changes';
 import { commitExit } from './exit';
 import { executeVmx } from './instructions';
 import { intercepts, secondaryControls } from './intercepts';
@@ -167,6 +168,7 @@ export function resetVmx(cpu: Cpu): void {
   cpu.set32(State.vpid, 0);
   cpu.set32(VmxState.monitorTrap, MonitorTrap.off);
   cpu.set64(VmxState.tscOffset, 0n);
+  cpu.set32(VmxState.changed, ALL_CHANGED);
   if (cpu.model.features.has('vmx')) cpu.set64(State.featureControl, FEATURE_CONTROL_RESET);
 }
 

@@ -91,7 +91,11 @@ describe('conversation: beginning and end', function () {
   });
 
   it('ends well: halted, not modelled, limited, without debugging', async () => {
-    const heading = { halted: [0xfa, 0xf4], 'not modelled (FLD1)': [0xd9, 0xe8], 'limit of steps': FOR_EVER };
+    const heading = {
+      halted: [0xfa, 0xf4],
+      'not modelled (real-address mode)': [0x0f, 0x20, 0xc0, 0x24, 0xfe, 0x0f, 0x22, 0xc0],
+      'limit of steps': FOR_EVER,
+    };
     const names: string[] = [];
     const texts: string[] = [];
     for (const [name, bytes] of Object.entries(heading)) {
@@ -132,7 +136,7 @@ describe('conversation: beginning and end', function () {
     );
   });
 
-  it('stops at exceptions before they are delivered', async () => {
+  it('stops at an exception, at its handler', async () => {
     const talk = Conversation.overStdio();
     try {
       await talk.launch({ program: example('hello64'), stopOnEntry: false }, () =>
@@ -144,12 +148,34 @@ describe('conversation: beginning and end', function () {
       await talk.ask('stepIn', { threadId: 1, granularity: 'instruction' });
       await talk.event('stopped');
       await talk.stack();
+      await talk.ask('setExceptionBreakpoints', { filters: [] });
       await talk.ask('continue', { threadId: 1 });
       await talk.event('terminated');
     } finally {
       await talk.end();
     }
     talk.matches('exception');
+  });
+
+  it('steps over an instruction that faults, through its handler', async () => {
+    const talk = Conversation.overStdio();
+    try {
+      await talk.launch({ program: example('hello64'), stopOnEntry: false }, async () => {
+        await talk.ask('setExceptionBreakpoints', { filters: [] });
+        await talk.ask('setFunctionBreakpoints', { breakpoints: [{ name: 'store_unmapped' }] });
+      });
+      await talk.event('stopped');
+      await talk.ask('setFunctionBreakpoints', { breakpoints: [] });
+      for (const granularity of ['instruction', 'line']) {
+        await talk.ask('next', { threadId: 1, granularity });
+        await talk.event('stopped');
+        await talk.stack();
+      }
+      await talk.ask('nestscope/position', {}, ({ steps }) => steps);
+    } finally {
+      await talk.end();
+    }
+    talk.matches('step-over-a-fault');
   });
 
   it('stops at a refused VM entry with the check and its values', async () => {

@@ -72,6 +72,16 @@ describe('conversation: source lines', function () {
       assert.match(await go('continue'), /^L1 resume/);
       assert.match(await go('stepIn'), /^L2 /);
       assert.match(await go('stepOut'), /^L1 vm_exit_handler/);
+
+      talk.heading("out of the hypervisor's exit handler, which never returns but by VMRESUME");
+      await talk.ask('setBreakpoints', { source: { path: source }, breakpoints: [] });
+      await talk.ask('setFunctionBreakpoints', { breakpoints: [] });
+      await talk.ask('restart');
+      await talk.event('stopped');
+      await talk.ask('setFunctionBreakpoints', { breakpoints: [{ name: 'vmexit:CPUID' }] });
+      assert.match(await go('continue'), /^L2 guest_cpuid/);
+      assert.match(await go('stepIn'), /^L1 vm_exit_handler/);
+      assert.match(await go('stepOut'), /^L2 guest_cpuid/);
     } finally {
       await talk.end();
     }

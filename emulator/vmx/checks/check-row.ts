@@ -39,10 +39,12 @@ export interface CheckRow {
   readonly qualification: number;
   /** Fields that are shown with a failure. */
   readonly fields: readonly VmcsField[];
-  /** Fields that the condition reads besides. Nothing else of the VMCS may be read. */
+  /** Fields that the condition reads besides; of GUEST_RFLAGS here only the VM flag. Nothing else of the VMCS may be read. */
   readonly conditions: readonly VmcsField[];
   /** Capability MSRs that are shown with a failure. */
   readonly msrs: readonly number[];
+  /** The condition looks at processor state or at memory outside the VMCS too. */
+  readonly looksOutside: boolean;
   holds(c: CheckContext): boolean;
 }
 
@@ -53,6 +55,7 @@ export interface CheckRowInit {
   readonly conditions?: readonly VmcsField[];
   readonly msrs?: readonly number[];
   readonly qualification?: number;
+  readonly looksOutside?: boolean;
   holds(c: CheckContext): boolean;
 }
 /** Makes the rows of one section. */
@@ -66,6 +69,7 @@ export function section(title: string, outcome: CheckOutcome, rows: readonly Che
     fields: row.fields,
     conditions: row.conditions ?? [],
     msrs: row.msrs ?? [],
+    looksOutside: row.looksOutside ?? false,
     holds: row.holds,
   }));
 }

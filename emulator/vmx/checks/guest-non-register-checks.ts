@@ -143,6 +143,7 @@ const nonRegister = section('Checks on Guest Non-Register State', 'guest', [
   },
   {
     name: 'VMCS_LINK_POINTER: revision identifier',
+    looksOutside: true,
     sentence:
       "If the VMCS link pointer is not FFFFFFFF_FFFFFFFFH, the 4 bytes in memory that it references must hold the processor's VMCS revision identifier, with bit 31 equal to “VMCS shadowing” (0).",
     qualification: 4,
@@ -151,6 +152,7 @@ const nonRegister = section('Checks on Guest Non-Register State', 'guest', [
   },
   {
     name: 'VMCS_LINK_POINTER: not the current VMCS',
+    looksOutside: true,
     sentence: 'The VMCS link pointer must not be the current-VMCS pointer.',
     qualification: 4,
     fields: [LINK],
@@ -181,6 +183,7 @@ function pdpteRow(field: VmcsField): CheckRowInit {
 const pdptes = section('Checks on Guest Page-Directory-Pointer-Table Entries', 'guest', [
   {
     name: 'PDPTEs at GUEST_CR3: reserved bits',
+    looksOutside: true,
     sentence:
       'If “enable EPT” is 0 and the guest uses PAE paging, reserved bits of the four PDPTEs that GUEST_CR3 references must be 0 in each present entry.',
     qualification: 2,

@@ -98,18 +98,21 @@ const segments = section('Checks on Host Segment and Descriptor-Table Registers'
 const addressSpace = section('Checks Related to Address-Space Size', 'host', [
   {
     name: '“IA-32e mode guest” outside IA-32e mode',
+    looksOutside: true,
     sentence: 'If the processor is outside IA-32e mode at the time of VM entry, “IA-32e mode guest” must be 0.',
     fields: [Field.vmEntryControls],
     holds: (c) => c.ia32eMode || !ia32eModeGuest(c),
   },
   {
     name: '“host address-space size” outside IA-32e mode',
+    looksOutside: true,
     sentence: 'If the processor is outside IA-32e mode at the time of VM entry, “host address-space size” must be 0.',
     fields: [EXIT],
     holds: (c) => c.ia32eMode || !host64(c),
   },
   {
     name: '“host address-space size” in IA-32e mode',
+    looksOutside: true,
     sentence: 'If the processor is in IA-32e mode at the time of VM entry, “host address-space size” must be 1.',
     fields: [EXIT],
     holds: (c) => !c.ia32eMode || host64(c),

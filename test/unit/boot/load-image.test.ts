@@ -1,3 +1,4 @@
+/** The boot loaders: what they put where, the state at entry, and the sentence for every image that cannot be booted. */
 import { strict as assert } from 'node:assert';
 import { readFileSync } from 'node:fs';
 import type { MachineConfig } from '../../../emulator/api';

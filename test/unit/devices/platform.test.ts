@@ -1,3 +1,4 @@
+/** The port bus and the devices on it, through the platform as the machine uses it. */
 import { strict as assert } from 'node:assert';
 import { createPlatform, notModelledRegions, type Platform } from '../../../emulator/devices/platform';
 import { UserError } from '../../../emulator/user-error';

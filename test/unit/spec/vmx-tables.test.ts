@@ -6,9 +6,26 @@ import { explainQualification, instructionInformationLayout, qualificationRow } 
 import { ExitReason, EXIT_REASONS, exitReasonName } from '../../../emulator/spec/exit-reasons';
 import { summarizeBits } from '../../../emulator/spec/named-bits';
 import { VmError, VM_INSTRUCTION_ERRORS } from '../../../emulator/spec/vm-instruction-errors';
-import { camelCaseOf, encodingParts, Field, fieldByEncoding, FIELD_GROUPS, VMCS_FIELDS, VmcsRegion } from '../../../emulator/spec/vmcs-fields';
+import {
+  camelCaseOf,
+  encodingParts,
+  Field,
+  fieldByEncoding,
+  FIELD_GROUPS,
+  VMCS_FIELDS,
+  VmcsRegion,
+} from '../../../emulator/spec/vmcs-fields';
 import { vmxCapabilities } from '../../../emulator/spec/vmx-capabilities';
-import { CONTROL_WORDS, controlNamed, DEFAULT1, EntryControl, ExitControl, Pin, Primary, Secondary } from '../../../emulator/spec/vmx-controls';
+import {
+  CONTROL_WORDS,
+  controlNamed,
+  DEFAULT1,
+  EntryControl,
+  ExitControl,
+  Pin,
+  Primary,
+  Secondary,
+} from '../../../emulator/spec/vmx-controls';
 import { FULL_MODEL, makeBench } from '../vmx/vmx-bench';
 
 describe('VMCS fields', () => {
@@ -49,7 +66,8 @@ describe('VMCS fields', () => {
     for (const [name, encoding] of Object.entries(expected)) assert.equal(fieldByEncoding(encoding)?.name, name);
   });
   it('has as many fields of each width and type as appendix B lists', () => {
-    const count = (width: 16 | 32 | 64 | 'natural', type: string): number => VMCS_FIELDS.filter((f) => f.width === width && f.type === type).length;
+    const count = (width: 16 | 32 | 64 | 'natural', type: string): number =>
+      VMCS_FIELDS.filter((f) => f.width === width && f.type === type).length;
     assert.deepEqual(
       ([16, 64, 32, 'natural'] as const).map((w) => ['control', 'read-only', 'guest', 'host'].map((t) => count(w, t))),
       [
@@ -124,8 +142,14 @@ describe('exit reasons and VM-instruction errors', () => {
     assert.equal(explainQualification(ExitReason.IO_INSTRUCTION, 0x80_0071n), 'REP OUTS of 2 bytes, port 0x80 (immediate)');
     assert.equal(explainQualification(ExitReason.CR_ACCESS, 0x303n), 'MOV to CR3 from RBX');
     assert.equal(explainQualification(ExitReason.CR_ACCESS, 0x010_0010n | 0n).startsWith('MOV from CR0'), true);
-    assert.equal(explainQualification(ExitReason.EPT_VIOLATION, 0x182n), 'data write, of the translation of a linear address; EPT allows nothing (not present)');
-    assert.equal(explainQualification(ExitReason.EPT_VIOLATION, 0xacn), 'instruction fetch, to a guest paging-structure entry; EPT allows r-x');
+    assert.equal(
+      explainQualification(ExitReason.EPT_VIOLATION, 0x182n),
+      'data write, of the translation of a linear address; EPT allows nothing (not present)',
+    );
+    assert.equal(
+      explainQualification(ExitReason.EPT_VIOLATION, 0xacn),
+      'instruction fetch, to a guest paging-structure entry; EPT allows r-x',
+    );
     assert.equal(explainQualification(ExitReason.EXCEPTION_NMI, 0x1234n, 14), 'page fault at linear address 0x1234');
     assert.equal(explainQualification(ExitReason.MOV_DR, 0x217n), 'MOV from DR7 to RDX');
     assert.equal(explainQualification(ExitReason.HLT, 0n), '');

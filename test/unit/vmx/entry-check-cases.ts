@@ -42,25 +42,66 @@ const add = (ends: 7 | 8 | 33, row: string, legal: Values, broken: Values, more:
 
 // VM-execution control fields ------------------------------------------------------------------------------------------
 add(7, 'pin-based VM-execution controls: reserved bits', { pinBasedVmExecutionControls: 0x1f }, { pinBasedVmExecutionControls: 0x1d });
-add(7, 'primary processor-based VM-execution controls: reserved bits', { primaryProcessorBasedVmExecutionControls: PRIMARY | 0x80 }, { primaryProcessorBasedVmExecutionControls: PRIMARY | 0x20_0000 });
-add(7, 'secondary processor-based VM-execution controls: reserved bits', { secondaryProcessorBasedVmExecutionControls: 0x4e }, { secondaryProcessorBasedVmExecutionControls: 0x4f });
+add(
+  7,
+  'primary processor-based VM-execution controls: reserved bits',
+  { primaryProcessorBasedVmExecutionControls: PRIMARY | 0x80 },
+  { primaryProcessorBasedVmExecutionControls: PRIMARY | 0x20_0000 },
+);
+add(
+  7,
+  'secondary processor-based VM-execution controls: reserved bits',
+  { secondaryProcessorBasedVmExecutionControls: 0x4e },
+  { secondaryProcessorBasedVmExecutionControls: 0x4f },
+);
 add(7, 'CR3_TARGET_COUNT', { cr3TargetCount: 4 }, { cr3TargetCount: 5 });
-for (const [id, name] of [['ioBitmapA', 'IO_BITMAP_A'], ['ioBitmapB', 'IO_BITMAP_B']] as const) {
+for (const [id, name] of [
+  ['ioBitmapA', 'IO_BITMAP_A'],
+  ['ioBitmapB', 'IO_BITMAP_B'],
+] as const) {
   const common = { primaryProcessorBasedVmExecutionControls: PRIMARY | (1 << 25) };
   add(7, `${name}: alignment`, { [id]: 0x7000 }, { [id]: 0x7010 }, { common });
   add(7, `${name}: physical-address width`, { [id]: (1n << 46n) - 4096n }, { [id]: BEYOND }, { common });
 }
-add(7, 'MSR_BITMAPS: alignment', { msrBitmaps: 0x7000 }, { msrBitmaps: 0x7800 }, { common: { primaryProcessorBasedVmExecutionControls: PRIMARY | (1 << 28) } });
-add(7, 'MSR_BITMAPS: physical-address width', { msrBitmaps: (1n << 46n) - 4096n }, { msrBitmaps: BEYOND }, { common: { primaryProcessorBasedVmExecutionControls: PRIMARY | (1 << 28) } });
-add(7, 'VIRTUAL_PROCESSOR_IDENTIFIER', { virtualProcessorIdentifier: 1 }, { virtualProcessorIdentifier: 0 }, { common: { secondaryProcessorBasedVmExecutionControls: SECONDARY.ept | SECONDARY.vpid } });
+add(
+  7,
+  'MSR_BITMAPS: alignment',
+  { msrBitmaps: 0x7000 },
+  { msrBitmaps: 0x7800 },
+  { common: { primaryProcessorBasedVmExecutionControls: PRIMARY | (1 << 28) } },
+);
+add(
+  7,
+  'MSR_BITMAPS: physical-address width',
+  { msrBitmaps: (1n << 46n) - 4096n },
+  { msrBitmaps: BEYOND },
+  { common: { primaryProcessorBasedVmExecutionControls: PRIMARY | (1 << 28) } },
+);
+add(
+  7,
+  'VIRTUAL_PROCESSOR_IDENTIFIER',
+  { virtualProcessorIdentifier: 1 },
+  { virtualProcessorIdentifier: 0 },
+  { common: { secondaryProcessorBasedVmExecutionControls: SECONDARY.ept | SECONDARY.vpid } },
+);
 add(7, 'EPT_POINTER: memory type', { eptPointer: 0x3_0018 }, { eptPointer: 0x3_0019 });
 add(7, 'EPT_POINTER: page-walk length', { eptPointer: 0x3_001e }, { eptPointer: 0x3_0026 });
 add(7, 'EPT_POINTER: accessed and dirty flags', { eptPointer: 0x3_001e }, { eptPointer: 0x3_005e }, { without: 1n << 21n });
 add(7, 'EPT_POINTER: reserved bits', { eptPointer: 0x3fff_ffff_f01en }, { eptPointer: 0x4000_0003_001en });
-add(7, '“unrestricted guest” needs “enable EPT”', { secondaryProcessorBasedVmExecutionControls: SECONDARY.unrestricted | SECONDARY.ept }, { secondaryProcessorBasedVmExecutionControls: SECONDARY.unrestricted });
+add(
+  7,
+  '“unrestricted guest” needs “enable EPT”',
+  { secondaryProcessorBasedVmExecutionControls: SECONDARY.unrestricted | SECONDARY.ept },
+  { secondaryProcessorBasedVmExecutionControls: SECONDARY.unrestricted },
+);
 
 // VM-exit control fields -----------------------------------------------------------------------------------------------
-add(7, 'primary VM-exit controls: reserved bits', { primaryVmExitControls: EXIT | 0x8200 }, { primaryVmExitControls: (EXIT | 0x8200) & ~1 });
+add(
+  7,
+  'primary VM-exit controls: reserved bits',
+  { primaryVmExitControls: EXIT | 0x8200 },
+  { primaryVmExitControls: (EXIT | 0x8200) & ~1 },
+);
 for (const [area, count, name] of [
   ['vmExitMsrStoreAddress', 'vmExitMsrStoreCount', 'VM_EXIT_MSR_STORE_ADDRESS'],
   ['vmExitMsrLoadAddress', 'vmExitMsrLoadCount', 'VM_EXIT_MSR_LOAD_ADDRESS'],
@@ -82,14 +123,37 @@ const INFO = 'vmEntryInterruptionInformation';
 add(7, 'event injection: interruption type', { [INFO]: VALID | 0x202 }, { [INFO]: VALID | 0x102 });
 add(7, 'event injection: vector', { [INFO]: VALID | 0x300 | 31 }, { [INFO]: VALID | 0x300 | 32 });
 add(7, 'event injection: error code only with a hardware exception', { [INFO]: VALID | 0x202 }, { [INFO]: VALID | 0xa02 });
-add(7, 'event injection: error code in real-address mode', { [INFO]: VALID | 0x300 | 13 }, { [INFO]: VALID | 0xb00 | 13 }, {
-  common: { secondaryProcessorBasedVmExecutionControls: SECONDARY.unrestricted | SECONDARY.ept, guestCr0: 0x30, vmEntryControls: ENTRY, guestCsAccessRights: 0xc09b },
-  notModelled: true,
-});
+add(
+  7,
+  'event injection: error code in real-address mode',
+  { [INFO]: VALID | 0x300 | 13 },
+  { [INFO]: VALID | 0xb00 | 13 },
+  {
+    common: {
+      secondaryProcessorBasedVmExecutionControls: SECONDARY.unrestricted | SECONDARY.ept,
+      guestCr0: 0x30,
+      vmEntryControls: ENTRY,
+      guestCsAccessRights: 0xc09b,
+    },
+    notModelled: true,
+  },
+);
 add(7, 'event injection: error code of the vector', { [INFO]: VALID | 0xb00 | 13 }, { [INFO]: VALID | 0x300 | 13 });
 add(7, 'event injection: reserved bits', { [INFO]: VALID | 0x300 | 6 }, { [INFO]: VALID | 0x1300 | 6 });
-add(7, 'VM_ENTRY_EXCEPTION_ERROR_CODE', { vmEntryExceptionErrorCode: 0xffff }, { vmEntryExceptionErrorCode: 0x1_0000 }, { common: { [INFO]: VALID | 0xb00 | 14 } });
-add(7, 'VM_ENTRY_INSTRUCTION_LENGTH', { vmEntryInstructionLength: 15 }, { vmEntryInstructionLength: 16 }, { common: { [INFO]: VALID | 0x400 | 0x80 } });
+add(
+  7,
+  'VM_ENTRY_EXCEPTION_ERROR_CODE',
+  { vmEntryExceptionErrorCode: 0xffff },
+  { vmEntryExceptionErrorCode: 0x1_0000 },
+  { common: { [INFO]: VALID | 0xb00 | 14 } },
+);
+add(
+  7,
+  'VM_ENTRY_INSTRUCTION_LENGTH',
+  { vmEntryInstructionLength: 15 },
+  { vmEntryInstructionLength: 16 },
+  { common: { [INFO]: VALID | 0x400 | 0x80 } },
+);
 
 // Host-state area ------------------------------------------------------------------------------------------------------
 add(8, 'HOST_CR0', { hostCr0: 0x8001_0033 }, { hostCr0: 0x8000_0011 });
@@ -97,9 +161,27 @@ add(8, 'HOST_CR4', { hostCr4: 0x20a8 }, { hostCr4: 0x80_2020 });
 add(8, 'HOST_CR3', { hostCr3: 0x3fff_ffff_f000n }, { hostCr3: BEYOND });
 add(8, 'HOST_IA32_SYSENTER_ESP: canonical', { hostIa32SysenterEsp: CANONICAL }, { hostIa32SysenterEsp: NON_CANONICAL });
 add(8, 'HOST_IA32_SYSENTER_EIP: canonical', { hostIa32SysenterEip: CANONICAL_HIGH }, { hostIa32SysenterEip: NON_CANONICAL });
-add(8, 'HOST_IA32_PAT', { hostIa32Pat: 0x0007_0605_0401_0006n }, { hostIa32Pat: 0x0002_0000_0000_0000n }, { common: { primaryVmExitControls: EXIT | 0x8_0200 } });
-add(8, 'HOST_IA32_EFER: reserved bits', { hostIa32Efer: 0xd01 }, { hostIa32Efer: 0x1500 }, { common: { primaryVmExitControls: EXIT | 0x20_0200 } });
-add(8, 'HOST_IA32_EFER: LMA and LME', { hostIa32Efer: 0x500 }, { hostIa32Efer: 0x100 }, { common: { primaryVmExitControls: EXIT | 0x20_0200 } });
+add(
+  8,
+  'HOST_IA32_PAT',
+  { hostIa32Pat: 0x0007_0605_0401_0006n },
+  { hostIa32Pat: 0x0002_0000_0000_0000n },
+  { common: { primaryVmExitControls: EXIT | 0x8_0200 } },
+);
+add(
+  8,
+  'HOST_IA32_EFER: reserved bits',
+  { hostIa32Efer: 0xd01 },
+  { hostIa32Efer: 0x1500 },
+  { common: { primaryVmExitControls: EXIT | 0x20_0200 } },
+);
+add(
+  8,
+  'HOST_IA32_EFER: LMA and LME',
+  { hostIa32Efer: 0x500 },
+  { hostIa32Efer: 0x100 },
+  { common: { primaryVmExitControls: EXIT | 0x20_0200 } },
+);
 for (const s of ['CS', 'SS', 'DS', 'ES', 'FS', 'GS', 'TR']) {
   const id = `host${s[0]}${s[1].toLowerCase()}Selector`;
   add(8, `HOST_${s}_SELECTOR: RPL and TI`, { [id]: 0x28 }, { [id]: 0x2c });
@@ -107,62 +189,173 @@ for (const s of ['CS', 'SS', 'DS', 'ES', 'FS', 'GS', 'TR']) {
 add(8, 'HOST_CS_SELECTOR: not null', { hostCsSelector: 8 }, { hostCsSelector: 0 });
 add(8, 'HOST_TR_SELECTOR: not null', { hostTrSelector: 8 }, { hostTrSelector: 0 });
 /** A 32-bit hypervisor with a 32-bit guest. */
-const HOST32: Values = { primaryVmExitControls: EXIT, vmEntryControls: ENTRY, hostCr4: 0x2000, guestCr4: 0x2000, guestCsAccessRights: 0xc09b };
+const HOST32: Values = {
+  primaryVmExitControls: EXIT,
+  vmEntryControls: ENTRY,
+  hostCr4: 0x2000,
+  guestCr4: 0x2000,
+  guestCsAccessRights: 0xc09b,
+};
 const outsideIa32e = (bench: Bench): void => bench.cpu.set64(0x288, 0n);
 add(8, 'HOST_SS_SELECTOR: not null', { hostSsSelector: 0x10 }, { hostSsSelector: 0 }, { common: HOST32, prepare: outsideIa32e });
-for (const [row, id] of [['FS', 'hostFsBase'], ['GS', 'hostGsBase'], ['GDTR', 'hostGdtrBase'], ['IDTR', 'hostIdtrBase'], ['TR', 'hostTrBase']] as const) {
+for (const [row, id] of [
+  ['FS', 'hostFsBase'],
+  ['GS', 'hostGsBase'],
+  ['GDTR', 'hostGdtrBase'],
+  ['IDTR', 'hostIdtrBase'],
+  ['TR', 'hostTrBase'],
+] as const) {
   add(8, `HOST_${row}_BASE: canonical`, { [id]: CANONICAL_HIGH }, { [id]: NON_CANONICAL });
 }
-add(8, '“IA-32e mode guest” outside IA-32e mode', { vmEntryControls: ENTRY }, { vmEntryControls: ENTRY | 0x200 }, {
-  common: HOST32, prepare: outsideIa32e, also: ['“IA-32e mode guest” with a 32-bit host', 'IA-32e mode guest: CR0.PG and CR4.PAE'],
-});
-add(8, '“host address-space size” outside IA-32e mode', { primaryVmExitControls: EXIT }, { primaryVmExitControls: EXIT | 0x200 }, { common: { ...HOST32, hostCr4: 0x2020 }, prepare: outsideIa32e, notModelled: true });
-add(8, '“host address-space size” in IA-32e mode', { primaryVmExitControls: EXIT | 0x200 }, { primaryVmExitControls: EXIT }, { common: { ...HOST32, hostCr4: 0x2020 } });
-add(8, '“IA-32e mode guest” with a 32-bit host', { primaryVmExitControls: EXIT | 0x200 }, { primaryVmExitControls: EXIT }, { also: ['“host address-space size” in IA-32e mode'] });
-add(8, 'HOST_CR4.PCIDE with a 32-bit host', { hostCr4: 0x2000 }, { hostCr4: 0x2_2000 }, { common: HOST32, prepare: outsideIa32e, model: pcidModel });
+add(
+  8,
+  '“IA-32e mode guest” outside IA-32e mode',
+  { vmEntryControls: ENTRY },
+  { vmEntryControls: ENTRY | 0x200 },
+  {
+    common: HOST32,
+    prepare: outsideIa32e,
+    also: ['“IA-32e mode guest” with a 32-bit host', 'IA-32e mode guest: CR0.PG and CR4.PAE'],
+  },
+);
+add(
+  8,
+  '“host address-space size” outside IA-32e mode',
+  { primaryVmExitControls: EXIT },
+  { primaryVmExitControls: EXIT | 0x200 },
+  { common: { ...HOST32, hostCr4: 0x2020 }, prepare: outsideIa32e, notModelled: true },
+);
+add(
+  8,
+  '“host address-space size” in IA-32e mode',
+  { primaryVmExitControls: EXIT | 0x200 },
+  { primaryVmExitControls: EXIT },
+  { common: { ...HOST32, hostCr4: 0x2020 } },
+);
+add(
+  8,
+  '“IA-32e mode guest” with a 32-bit host',
+  { primaryVmExitControls: EXIT | 0x200 },
+  { primaryVmExitControls: EXIT },
+  { also: ['“host address-space size” in IA-32e mode'] },
+);
+add(
+  8,
+  'HOST_CR4.PCIDE with a 32-bit host',
+  { hostCr4: 0x2000 },
+  { hostCr4: 0x2_2000 },
+  { common: HOST32, prepare: outsideIa32e, model: pcidModel },
+);
 add(8, 'HOST_RIP with a 32-bit host', { hostRip: 0xffff_ffff }, { hostRip: 0x1_0000_0000 }, { common: HOST32, prepare: outsideIa32e });
 add(8, 'HOST_CR4.PAE with a 64-bit host', { hostCr4: 0x2020 }, { hostCr4: 0x2000 });
 add(8, 'HOST_RIP: canonical', { hostRip: CANONICAL }, { hostRip: NON_CANONICAL });
 
 // Guest control registers, debug registers, MSRs -----------------------------------------------------------------------
 add(33, 'GUEST_CR0', { guestCr0: 0xe001_0033 }, { guestCr0: 0x8000_0011 });
-add(33, 'GUEST_CR0: PG needs PE', { guestCr0: 0x31 }, { guestCr0: 0x8000_0030 }, {
-  common: { secondaryProcessorBasedVmExecutionControls: SECONDARY.unrestricted | SECONDARY.ept, vmEntryControls: ENTRY, guestCr4: 0x2000, guestCsAccessRights: 0xc09b },
-});
+add(
+  33,
+  'GUEST_CR0: PG needs PE',
+  { guestCr0: 0x31 },
+  { guestCr0: 0x8000_0030 },
+  {
+    common: {
+      secondaryProcessorBasedVmExecutionControls: SECONDARY.unrestricted | SECONDARY.ept,
+      vmEntryControls: ENTRY,
+      guestCr4: 0x2000,
+      guestCsAccessRights: 0xc09b,
+    },
+  },
+);
 add(33, 'GUEST_CR4', { guestCr4: 0x20b8 }, { guestCr4: 0x20 });
 add(33, 'GUEST_IA32_DEBUGCTL', { guestIa32Debugctl: 0 }, { guestIa32Debugctl: 4 }, { common: { vmEntryControls: ENTRY | 0x204 } });
 add(33, 'IA-32e mode guest: CR0.PG and CR4.PAE', { guestCr4: 0x2020 }, { guestCr4: 0x2000 });
-add(33, 'CR4.PCIDE outside IA-32e mode', { guestCr4: 0x2000 }, { guestCr4: 0x2_2000 }, { common: { vmEntryControls: ENTRY, guestCsAccessRights: 0xc09b }, model: pcidModel });
+add(
+  33,
+  'CR4.PCIDE outside IA-32e mode',
+  { guestCr4: 0x2000 },
+  { guestCr4: 0x2_2000 },
+  { common: { vmEntryControls: ENTRY, guestCsAccessRights: 0xc09b }, model: pcidModel },
+);
 add(33, 'GUEST_CR3', { guestCr3: 0x3fff_ffff_f000n }, { guestCr3: BEYOND });
 add(33, 'GUEST_DR7', { guestDr7: 0x400 }, { guestDr7: 0x1_0000_0400n }, { common: { vmEntryControls: ENTRY | 0x204 } });
 add(33, 'GUEST_IA32_SYSENTER_ESP: canonical', { guestIa32SysenterEsp: CANONICAL_HIGH }, { guestIa32SysenterEsp: CANONICAL_HIGH - 1n });
 add(33, 'GUEST_IA32_SYSENTER_EIP: canonical', { guestIa32SysenterEip: CANONICAL }, { guestIa32SysenterEip: NON_CANONICAL });
-add(33, 'GUEST_IA32_PAT', { guestIa32Pat: 0x0007_0406_0007_0406n }, { guestIa32Pat: 0x0008_0406_0007_0406n }, { common: { vmEntryControls: ENTRY | 0x4200 } });
-add(33, 'GUEST_IA32_EFER: reserved bits', { guestIa32Efer: 0xd01 }, { guestIa32Efer: 0xd03 }, { common: { vmEntryControls: ENTRY | 0x8200 } });
+add(
+  33,
+  'GUEST_IA32_PAT',
+  { guestIa32Pat: 0x0007_0406_0007_0406n },
+  { guestIa32Pat: 0x0008_0406_0007_0406n },
+  { common: { vmEntryControls: ENTRY | 0x4200 } },
+);
+add(
+  33,
+  'GUEST_IA32_EFER: reserved bits',
+  { guestIa32Efer: 0xd01 },
+  { guestIa32Efer: 0xd03 },
+  { common: { vmEntryControls: ENTRY | 0x8200 } },
+);
 add(33, 'GUEST_IA32_EFER: LMA', { guestIa32Efer: 0x500 }, { guestIa32Efer: 0 }, { common: { vmEntryControls: ENTRY | 0x8200 } });
-add(33, 'GUEST_IA32_EFER: LMA and LME', { guestIa32Efer: 0x500 }, { guestIa32Efer: 0x400 }, { common: { vmEntryControls: ENTRY | 0x8200 } });
+add(
+  33,
+  'GUEST_IA32_EFER: LMA and LME',
+  { guestIa32Efer: 0x500 },
+  { guestIa32Efer: 0x400 },
+  { common: { vmEntryControls: ENTRY | 0x8200 } },
+);
 
 // Guest segment registers ----------------------------------------------------------------------------------------------
 const UNRESTRICTED: Values = { secondaryProcessorBasedVmExecutionControls: SECONDARY.unrestricted | SECONDARY.ept };
 add(33, 'GUEST_TR_SELECTOR: TI', { guestTrSelector: 0x1b }, { guestTrSelector: 0x1c });
-add(33, 'GUEST_LDTR_SELECTOR: TI', { guestLdtrSelector: 0x28 }, { guestLdtrSelector: 0x2c }, { common: { guestLdtrAccessRights: 0x82, guestLdtrLimit: 0xff } });
+add(
+  33,
+  'GUEST_LDTR_SELECTOR: TI',
+  { guestLdtrSelector: 0x28 },
+  { guestLdtrSelector: 0x2c },
+  { common: { guestLdtrAccessRights: 0x82, guestLdtrLimit: 0xff } },
+);
 add(33, 'GUEST_SS_SELECTOR: RPL', { guestCsSelector: 0x08 }, { guestCsSelector: 0x0b });
 /** A virtual-8086 guest. */
 const V86: Values = { vmEntryControls: ENTRY, guestCr4: 0x2000, guestRflags: 0x2_0002 };
 for (const s of ['Es', 'Cs', 'Ss', 'Ds', 'Fs', 'Gs']) {
-  Object.assign(V86, { [`guest${s}Selector`]: 0x1000, [`guest${s}Base`]: 0x10000, [`guest${s}Limit`]: 0xffff, [`guest${s}AccessRights`]: 0xf3 });
+  Object.assign(V86, {
+    [`guest${s}Selector`]: 0x1000,
+    [`guest${s}Base`]: 0x10000,
+    [`guest${s}Limit`]: 0xffff,
+    [`guest${s}AccessRights`]: 0xf3,
+  });
 }
 for (const s of ['CS', 'SS', 'DS', 'ES', 'FS', 'GS']) {
   const id = `guest${s[0]}${s[1].toLowerCase()}`;
   add(33, `GUEST_${s}_BASE: virtual-8086`, { [`${id}Base`]: 0x10000 }, { [`${id}Base`]: 0x10010 }, { common: V86, notModelled: true });
   add(33, `GUEST_${s}_LIMIT: virtual-8086`, { [`${id}Limit`]: 0xffff }, { [`${id}Limit`]: 0xfffe }, { common: V86, notModelled: true });
-  add(33, `GUEST_${s}_ACCESS_RIGHTS: virtual-8086`, { [`${id}AccessRights`]: 0xf3 }, { [`${id}AccessRights`]: 0xf7 }, { common: V86, notModelled: true });
+  add(
+    33,
+    `GUEST_${s}_ACCESS_RIGHTS: virtual-8086`,
+    { [`${id}AccessRights`]: 0xf3 },
+    { [`${id}AccessRights`]: 0xf7 },
+    { common: V86, notModelled: true },
+  );
 }
-for (const [s, id] of [['TR', 'guestTrBase'], ['FS', 'guestFsBase'], ['GS', 'guestGsBase']] as const) {
+for (const [s, id] of [
+  ['TR', 'guestTrBase'],
+  ['FS', 'guestFsBase'],
+  ['GS', 'guestGsBase'],
+] as const) {
   add(33, `GUEST_${s}_BASE: canonical`, { [id]: CANONICAL_HIGH }, { [id]: NON_CANONICAL });
 }
-add(33, 'GUEST_LDTR_BASE: canonical', { guestLdtrBase: CANONICAL }, { guestLdtrBase: NON_CANONICAL }, { common: { guestLdtrAccessRights: 0x82 } });
-for (const [s, id] of [['CS', 'guestCsBase'], ['SS', 'guestSsBase'], ['DS', 'guestDsBase'], ['ES', 'guestEsBase']] as const) {
+add(
+  33,
+  'GUEST_LDTR_BASE: canonical',
+  { guestLdtrBase: CANONICAL },
+  { guestLdtrBase: NON_CANONICAL },
+  { common: { guestLdtrAccessRights: 0x82 } },
+);
+for (const [s, id] of [
+  ['CS', 'guestCsBase'],
+  ['SS', 'guestSsBase'],
+  ['DS', 'guestDsBase'],
+  ['ES', 'guestEsBase'],
+] as const) {
   add(33, `GUEST_${s}_BASE: bits 63:32`, { [id]: 0xffff_ffff }, { [id]: 0x1_0000_0000n });
 }
 add(33, 'GUEST_CS_ACCESS_RIGHTS: type', { guestCsAccessRights: 0xa099 }, { guestCsAccessRights: 0xa09a });
@@ -170,9 +363,21 @@ add(33, 'GUEST_SS_ACCESS_RIGHTS: type', { guestSsAccessRights: 0xc097 }, { guest
 for (const s of ['DS', 'ES', 'FS', 'GS']) {
   const id = `guest${s[0]}${s[1].toLowerCase()}AccessRights`;
   add(33, `GUEST_${s}_ACCESS_RIGHTS: type`, { [id]: 0xc09b }, { [id]: 0xc099 });
-  add(33, `GUEST_${s}_ACCESS_RIGHTS: DPL and RPL`, { [id]: 0xc0f3, [`guest${s[0]}${s[1].toLowerCase()}Selector`]: 0x13 }, { [id]: 0xc0d3, [`guest${s[0]}${s[1].toLowerCase()}Selector`]: 0x13 });
+  add(
+    33,
+    `GUEST_${s}_ACCESS_RIGHTS: DPL and RPL`,
+    { [id]: 0xc0f3, [`guest${s[0]}${s[1].toLowerCase()}Selector`]: 0x13 },
+    { [id]: 0xc0d3, [`guest${s[0]}${s[1].toLowerCase()}Selector`]: 0x13 },
+  );
 }
-for (const [s, access] of [['CS', 0xa09b], ['SS', 0xc093], ['DS', 0xc093], ['ES', 0xc093], ['FS', 0xc093], ['GS', 0xc093]] as const) {
+for (const [s, access] of [
+  ['CS', 0xa09b],
+  ['SS', 0xc093],
+  ['DS', 0xc093],
+  ['ES', 0xc093],
+  ['FS', 0xc093],
+  ['GS', 0xc093],
+] as const) {
   const id = `guest${s[0]}${s[1].toLowerCase()}`;
   const rights = `${id}AccessRights`;
   add(33, `GUEST_${s}_ACCESS_RIGHTS: S`, { [rights]: access }, { [rights]: access & ~0x10 });
@@ -181,15 +386,39 @@ for (const [s, access] of [['CS', 0xa09b], ['SS', 0xc093], ['DS', 0xc093], ['ES'
   add(33, `GUEST_${s}_ACCESS_RIGHTS: bits 31:17`, { [rights]: access }, { [rights]: access | 0x20000 });
   add(33, `GUEST_${s}_ACCESS_RIGHTS: G`, { [`${id}Limit`]: 0xffff_ffff }, { [`${id}Limit`]: 0xffff_f000 });
 }
-add(33, 'GUEST_CS_ACCESS_RIGHTS: DPL of a data segment', { guestCsAccessRights: 0xc093 }, { guestCsAccessRights: 0xc0f3 }, { common: { ...UNRESTRICTED, vmEntryControls: ENTRY, guestCr4: 0x2000 } });
+add(
+  33,
+  'GUEST_CS_ACCESS_RIGHTS: DPL of a data segment',
+  { guestCsAccessRights: 0xc093 },
+  { guestCsAccessRights: 0xc0f3 },
+  { common: { ...UNRESTRICTED, vmEntryControls: ENTRY, guestCr4: 0x2000 } },
+);
 add(33, 'GUEST_CS_ACCESS_RIGHTS: DPL of a non-conforming segment', { guestCsAccessRights: 0xa09b }, { guestCsAccessRights: 0xa0fb });
 add(33, 'GUEST_CS_ACCESS_RIGHTS: DPL of a conforming segment', { guestCsAccessRights: 0xa09f }, { guestCsAccessRights: 0xa0bf });
-add(33, 'GUEST_SS_ACCESS_RIGHTS: DPL and RPL', { guestSsSelector: 0x13, guestSsAccessRights: 0xc0f3 }, { guestSsSelector: 0x13, guestSsAccessRights: 0xc0b3 }, {
-  common: { guestCsSelector: 0x0b, guestCsAccessRights: 0xa09f },
-});
-add(33, 'GUEST_SS_ACCESS_RIGHTS: DPL in real-address mode', { guestSsAccessRights: 0xc093 }, { guestSsAccessRights: 0xc0f3 }, { common: { ...UNRESTRICTED, vmEntryControls: ENTRY, guestCr4: 0x2000, guestCsAccessRights: 0xc093 } });
+add(
+  33,
+  'GUEST_SS_ACCESS_RIGHTS: DPL and RPL',
+  { guestSsSelector: 0x13, guestSsAccessRights: 0xc0f3 },
+  { guestSsSelector: 0x13, guestSsAccessRights: 0xc0b3 },
+  {
+    common: { guestCsSelector: 0x0b, guestCsAccessRights: 0xa09f },
+  },
+);
+add(
+  33,
+  'GUEST_SS_ACCESS_RIGHTS: DPL in real-address mode',
+  { guestSsAccessRights: 0xc093 },
+  { guestSsAccessRights: 0xc0f3 },
+  { common: { ...UNRESTRICTED, vmEntryControls: ENTRY, guestCr4: 0x2000, guestCsAccessRights: 0xc093 } },
+);
 add(33, 'GUEST_CS_ACCESS_RIGHTS: D/B and L', { guestCsAccessRights: 0xc09b }, { guestCsAccessRights: 0xe09b });
-add(33, 'GUEST_TR_ACCESS_RIGHTS: type', { guestTrAccessRights: 0x83 }, { guestTrAccessRights: 0x89 }, { common: { vmEntryControls: ENTRY, guestCr4: 0x2000, guestCsAccessRights: 0xc09b } });
+add(
+  33,
+  'GUEST_TR_ACCESS_RIGHTS: type',
+  { guestTrAccessRights: 0x83 },
+  { guestTrAccessRights: 0x89 },
+  { common: { vmEntryControls: ENTRY, guestCr4: 0x2000, guestCsAccessRights: 0xc09b } },
+);
 add(33, 'GUEST_TR_ACCESS_RIGHTS: S', { guestTrAccessRights: 0x8b }, { guestTrAccessRights: 0x9b });
 add(33, 'GUEST_TR_ACCESS_RIGHTS: P', { guestTrAccessRights: 0x8b }, { guestTrAccessRights: 0x0b });
 add(33, 'GUEST_TR_ACCESS_RIGHTS: bits 11:8', { guestTrAccessRights: 0x8b }, { guestTrAccessRights: 0x88b });
@@ -213,37 +442,125 @@ add(33, 'GUEST_RIP: bits 63:32', { guestRip: 0xffff_ffff }, { guestRip: 0x1_0000
 // Bit 47 may differ from bits 63:48: the address need not be canonical.
 add(33, 'GUEST_RIP: linear-address width', { guestRip: 0x8000_0000_0000n }, { guestRip: 0x1_0000_0000_0000n });
 add(33, 'GUEST_RFLAGS: reserved bits', { guestRflags: 0x24_4fd7 }, { guestRflags: 0 });
-add(33, 'GUEST_RFLAGS: VM', { vmEntryControls: ENTRY, guestCr4: 0x2000 }, { vmEntryControls: ENTRY | 0x200, guestCr4: 0x2020 }, { common: V86, notModelled: true });
-add(33, 'GUEST_RFLAGS: IF with an injected external interrupt', { guestRflags: 0x202 }, { guestRflags: 2 }, { common: { [INFO]: VALID | 0x20 } });
+add(
+  33,
+  'GUEST_RFLAGS: VM',
+  { vmEntryControls: ENTRY, guestCr4: 0x2000 },
+  { vmEntryControls: ENTRY | 0x200, guestCr4: 0x2020 },
+  { common: V86, notModelled: true },
+);
+add(
+  33,
+  'GUEST_RFLAGS: IF with an injected external interrupt',
+  { guestRflags: 0x202 },
+  { guestRflags: 2 },
+  { common: { [INFO]: VALID | 0x20 } },
+);
 
 // Non-register state ---------------------------------------------------------------------------------------------------
 add(33, 'GUEST_ACTIVITY_STATE', { guestActivityState: 2 }, { guestActivityState: 3 });
-add(33, 'GUEST_ACTIVITY_STATE: HLT needs privilege level 0', { guestActivityState: 0 }, { guestActivityState: 1 }, {
-  common: { guestSsSelector: 0x13, guestSsAccessRights: 0xc0f3, guestCsSelector: 0x0b, guestCsAccessRights: 0xa0fb },
-});
-add(33, 'GUEST_ACTIVITY_STATE: active while events are blocked', { guestActivityState: 0 }, { guestActivityState: 1 }, { common: { guestInterruptibilityState: 2 } });
-add(33, 'GUEST_ACTIVITY_STATE: injected event', { [INFO]: VALID | 0x301 }, { [INFO]: VALID | 0x306 }, { common: { guestActivityState: 1 } });
+add(
+  33,
+  'GUEST_ACTIVITY_STATE: HLT needs privilege level 0',
+  { guestActivityState: 0 },
+  { guestActivityState: 1 },
+  {
+    common: { guestSsSelector: 0x13, guestSsAccessRights: 0xc0f3, guestCsSelector: 0x0b, guestCsAccessRights: 0xa0fb },
+  },
+);
+add(
+  33,
+  'GUEST_ACTIVITY_STATE: active while events are blocked',
+  { guestActivityState: 0 },
+  { guestActivityState: 1 },
+  { common: { guestInterruptibilityState: 2 } },
+);
+add(
+  33,
+  'GUEST_ACTIVITY_STATE: injected event',
+  { [INFO]: VALID | 0x301 },
+  { [INFO]: VALID | 0x306 },
+  { common: { guestActivityState: 1 } },
+);
 add(33, 'GUEST_INTERRUPTIBILITY_STATE: reserved bits', { guestInterruptibilityState: 8 }, { guestInterruptibilityState: 0x20 });
-add(33, 'GUEST_INTERRUPTIBILITY_STATE: STI and MOV SS', { guestInterruptibilityState: 1 }, { guestInterruptibilityState: 3 }, { common: { guestRflags: 0x202 } });
-add(33, 'GUEST_INTERRUPTIBILITY_STATE: STI needs IF', { guestRflags: 0x202 }, { guestRflags: 2 }, { common: { guestInterruptibilityState: 1 } });
-add(33, 'GUEST_INTERRUPTIBILITY_STATE: injected external interrupt', { guestInterruptibilityState: 8 }, { guestInterruptibilityState: 1 }, { common: { [INFO]: VALID | 0x20, guestRflags: 0x202 } });
-add(33, 'GUEST_INTERRUPTIBILITY_STATE: injected NMI', { guestInterruptibilityState: 8 }, { guestInterruptibilityState: 2 }, { common: { [INFO]: VALID | 0x202 } });
+add(
+  33,
+  'GUEST_INTERRUPTIBILITY_STATE: STI and MOV SS',
+  { guestInterruptibilityState: 1 },
+  { guestInterruptibilityState: 3 },
+  { common: { guestRflags: 0x202 } },
+);
+add(
+  33,
+  'GUEST_INTERRUPTIBILITY_STATE: STI needs IF',
+  { guestRflags: 0x202 },
+  { guestRflags: 2 },
+  { common: { guestInterruptibilityState: 1 } },
+);
+add(
+  33,
+  'GUEST_INTERRUPTIBILITY_STATE: injected external interrupt',
+  { guestInterruptibilityState: 8 },
+  { guestInterruptibilityState: 1 },
+  { common: { [INFO]: VALID | 0x20, guestRflags: 0x202 } },
+);
+add(
+  33,
+  'GUEST_INTERRUPTIBILITY_STATE: injected NMI',
+  { guestInterruptibilityState: 8 },
+  { guestInterruptibilityState: 2 },
+  { common: { [INFO]: VALID | 0x202 } },
+);
 add(33, 'GUEST_INTERRUPTIBILITY_STATE: SMI', { guestInterruptibilityState: 0 }, { guestInterruptibilityState: 4 });
 add(33, 'GUEST_PENDING_DEBUG_EXCEPTIONS: reserved bits', { guestPendingDebugExceptions: 0x500f }, { guestPendingDebugExceptions: 0x2000 });
-add(33, 'GUEST_PENDING_DEBUG_EXCEPTIONS: BS must be 1', { guestPendingDebugExceptions: 0x4000 }, { guestPendingDebugExceptions: 0 }, { common: { guestRflags: 0x102, guestInterruptibilityState: 2 } });
-add(33, 'GUEST_PENDING_DEBUG_EXCEPTIONS: BS must be 0', { guestPendingDebugExceptions: 0 }, { guestPendingDebugExceptions: 0x4000 }, { common: { guestActivityState: 1 } });
+add(
+  33,
+  'GUEST_PENDING_DEBUG_EXCEPTIONS: BS must be 1',
+  { guestPendingDebugExceptions: 0x4000 },
+  { guestPendingDebugExceptions: 0 },
+  { common: { guestRflags: 0x102, guestInterruptibilityState: 2 } },
+);
+add(
+  33,
+  'GUEST_PENDING_DEBUG_EXCEPTIONS: BS must be 0',
+  { guestPendingDebugExceptions: 0 },
+  { guestPendingDebugExceptions: 0x4000 },
+  { common: { guestActivityState: 1 } },
+);
 const link = { qualification: 4 };
-add(33, 'VMCS_LINK_POINTER: alignment', { vmcsLinkPointer: OTHER_VMCS }, { vmcsLinkPointer: OTHER_VMCS + 8 }, { ...link, prepare: (b) => b.memory.write32(OTHER_VMCS + 8, b.vmcs.revision) });
-add(33, 'VMCS_LINK_POINTER: physical-address width', { vmcsLinkPointer: OTHER_VMCS }, { vmcsLinkPointer: BEYOND }, { ...link, also: ['VMCS_LINK_POINTER: revision identifier'] });
+add(
+  33,
+  'VMCS_LINK_POINTER: alignment',
+  { vmcsLinkPointer: OTHER_VMCS },
+  { vmcsLinkPointer: OTHER_VMCS + 8 },
+  { ...link, prepare: (b) => b.memory.write32(OTHER_VMCS + 8, b.vmcs.revision) },
+);
+add(
+  33,
+  'VMCS_LINK_POINTER: physical-address width',
+  { vmcsLinkPointer: OTHER_VMCS },
+  { vmcsLinkPointer: BEYOND },
+  { ...link, also: ['VMCS_LINK_POINTER: revision identifier'] },
+);
 add(33, 'VMCS_LINK_POINTER: revision identifier', { vmcsLinkPointer: OTHER_VMCS }, { vmcsLinkPointer: 0x9000 }, link);
 add(33, 'VMCS_LINK_POINTER: not the current VMCS', { vmcsLinkPointer: OTHER_VMCS }, { vmcsLinkPointer: VMCS_REGION }, link);
 /** A guest with PAE paging. */
 const PAE: Values = { vmEntryControls: ENTRY, guestCsAccessRights: 0xc09b };
 const pdpte = { qualification: 2, notModelled: true };
-add(33, 'PDPTEs at GUEST_CR3: reserved bits', { guestCr3: 0x6000 }, { guestCr3: 0x6020 }, {
-  ...pdpte, common: { ...PAE, secondaryProcessorBasedVmExecutionControls: 0 },
-  prepare: (b) => { b.memory.write32(0x6000, 0x1001); b.memory.write32(0x6028, 0x1003); },
-});
+add(
+  33,
+  'PDPTEs at GUEST_CR3: reserved bits',
+  { guestCr3: 0x6000 },
+  { guestCr3: 0x6020 },
+  {
+    ...pdpte,
+    common: { ...PAE, secondaryProcessorBasedVmExecutionControls: 0 },
+    prepare: (b) => {
+      b.memory.write32(0x6000, 0x1001);
+      b.memory.write32(0x6028, 0x1003);
+    },
+  },
+);
 for (const n of [0, 1, 2, 3]) {
   add(33, `GUEST_PDPTE${n}: reserved bits`, { [`guestPdpte${n}`]: 0x1fe }, { [`guestPdpte${n}`]: 0x21 }, { ...pdpte, common: PAE });
 }

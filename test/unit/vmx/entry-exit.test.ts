@@ -50,12 +50,18 @@ describe('VM entry', () => {
   it('sets LMA and LME from “IA-32e mode guest” unless IA32_EFER is loaded', () => {
     const guest32: Values = { vmEntryControls: 0x11fb, guestCr4: 0x2000, guestCsAccessRights: 0xc09b };
     assert.equal(entered(guest32, (b) => b.cpu.set64(State.efer, 0xd01n)).cpu.efer, 0x801n);
-    assert.equal(entered({ vmEntryControls: 0x11fb | 0x8200, guestIa32Efer: 0x500 }, (b) => b.cpu.set64(State.efer, 0xd01n)).cpu.efer, 0x500n);
+    assert.equal(
+      entered({ vmEntryControls: 0x11fb | 0x8200, guestIa32Efer: 0x500 }, (b) => b.cpu.set64(State.efer, 0xd01n)).cpu.efer,
+      0x500n,
+    );
   });
   it('loads DR7, IA32_PAT only when told to', () => {
     assert.equal(entered({ guestDr7: 0x700 }).cpu.get64(State.dr + 56), 0n);
     assert.equal(entered({ guestDr7: 0x700, vmEntryControls: 0x13ff }).cpu.get64(State.dr + 56), 0x700n);
-    assert.equal(entered({ guestIa32Pat: 0x0606_0606_0606_0606n, vmEntryControls: 0x11fb | 0x4200 }).cpu.get64(State.pat), 0x0606_0606_0606_0606n);
+    assert.equal(
+      entered({ guestIa32Pat: 0x0606_0606_0606_0606n, vmEntryControls: 0x11fb | 0x4200 }).cpu.get64(State.pat),
+      0x0606_0606_0606_0606n,
+    );
   });
   it('sets EPT and VPID, and flushes only without a VPID', () => {
     const plain = entered({ eptPointer: 0x7_005e });
@@ -63,7 +69,11 @@ describe('VM entry', () => {
     assert.equal(plain.cpu.get32(State.eptMode), 1);
     assert.equal(plain.cpu.get32(State.vpid), 0);
     assert.equal(plain.mmu.flushesOfCurrent, 1);
-    const tagged = entered({ secondaryProcessorBasedVmExecutionControls: 0x22, virtualProcessorIdentifier: 7, eptPointer: 0x30_0000_001en });
+    const tagged = entered({
+      secondaryProcessorBasedVmExecutionControls: 0x22,
+      virtualProcessorIdentifier: 7,
+      eptPointer: 0x30_0000_001en,
+    });
     assert.equal(tagged.cpu.get32(State.vpid), 7);
     assert.equal(tagged.cpu.getF64(State.eptPointer), 0x30_0000_0000);
     assert.equal(tagged.cpu.get32(State.eptMode), 0);
@@ -86,7 +96,12 @@ describe('VM entry', () => {
     assert.deepEqual(bench.charges, ['entry', 'exit', 'entry']);
   }); // prettier-ignore
   it('leaves an injected event pending, active, with NMIs blocked after an NMI', () => {
-    const fault = entered({ vmEntryInterruptionInformation: 0x8000_0b0e, vmEntryExceptionErrorCode: 6, guestInterruptibilityState: 1, guestRflags: 0x202 }).cpu;
+    const fault = entered({
+      vmEntryInterruptionInformation: 0x8000_0b0e,
+      vmEntryExceptionErrorCode: 6,
+      guestInterruptibilityState: 1,
+      guestRflags: 0x202,
+    }).cpu;
     assert.equal(fault.get32(State.pendingEventInfo), 0x8000_0b0e);
     assert.equal(fault.get32(State.pendingEventError), 6);
     const soft = entered({ vmEntryInterruptionInformation: 0x8000_0480, vmEntryInstructionLength: 2 }).cpu;
@@ -138,7 +153,13 @@ describe('VM entry', () => {
   } // prettier-ignore
   it('stops with a sentence, and no state changed, for guests that are not modelled', () => {
     for (const values of [
-      { guestCr0: 0x30, secondaryProcessorBasedVmExecutionControls: 0x82, vmEntryControls: 0x11fb, guestCr4: 0x2000, guestCsAccessRights: 0xc09b },
+      {
+        guestCr0: 0x30,
+        secondaryProcessorBasedVmExecutionControls: 0x82,
+        vmEntryControls: 0x11fb,
+        guestCr4: 0x2000,
+        guestCsAccessRights: 0xc09b,
+      },
       { guestDr7: 0x401, vmEntryControls: 0x13ff },
       { eptPointer: 0x1e },
       { vmExitMsrLoadCount: 513, vmExitMsrLoadAddress: 0x7000 },
@@ -156,7 +177,15 @@ describe('VM entry', () => {
 
 describe('VM exit', () => {
   it('loads the host as the manual fixes it', () => {
-    const bench = entered({ hostFsBase: 0x1111_0000, hostGsBase: 0xffff_8000_0000_0000n, hostFsSelector: 0, hostGsSelector: 0x28, hostTrBase: 0x4000, hostIa32SysenterCs: 8, hostCr0: 0x8001_0021 });
+    const bench = entered({
+      hostFsBase: 0x1111_0000,
+      hostGsBase: 0xffff_8000_0000_0000n,
+      hostFsSelector: 0,
+      hostGsSelector: 0x28,
+      hostTrBase: 0x4000,
+      hostIa32SysenterCs: 8,
+      hostCr0: 0x8001_0021,
+    });
     const { cpu } = bench;
     cpu.flags = 0x40287;
     cpu.set64(State.dr + 56, 0x7ffn);
@@ -243,12 +272,15 @@ describe('VM exit', () => {
     assert.equal(bench.cpu.get32(State.pendingEventInfo), 0);
   });
   it('stores and loads MSR areas', () => {
-    const bench = entered({ vmExitMsrStoreAddress: 0x7000, vmExitMsrStoreCount: 1, vmExitMsrLoadAddress: 0x8000, vmExitMsrLoadCount: 1 }, (b) => {
-      b.msrs.set(0xc000_0082, 0x1234n);
-      b.memory.write32(0x7000, 0xc000_0082);
-      b.memory.write32(0x8000, 0xc000_0082);
-      b.memory.write64(0x8008, 0x5678n);
-    });
+    const bench = entered(
+      { vmExitMsrStoreAddress: 0x7000, vmExitMsrStoreCount: 1, vmExitMsrLoadAddress: 0x8000, vmExitMsrLoadCount: 1 },
+      (b) => {
+        b.msrs.set(0xc000_0082, 0x1234n);
+        b.memory.write32(0x7000, 0xc000_0082);
+        b.memory.write32(0x8000, 0xc000_0082);
+        b.memory.write64(0x8008, 0x5678n);
+      },
+    );
     exit(bench);
     assert.equal(bench.memory.read64(0x7008), 0x1234n);
     assert.equal(bench.msrs.get(0xc000_0082), 0x5678n);
@@ -425,7 +457,10 @@ describe('what the CPU asks', () => {
     assert.equal(free.vmx.fixedCr0(free.cpu), undefined);
   });
   it('the TSC offset counts in the guest only', () => {
-    const bench = entered({ tscOffset: -100n & 0xffff_ffff_ffff_ffffn, primaryProcessorBasedVmExecutionControls: (PRIMARY | Primary.useTscOffsetting) >>> 0 });
+    const bench = entered({
+      tscOffset: -100n & 0xffff_ffff_ffff_ffffn,
+      primaryProcessorBasedVmExecutionControls: (PRIMARY | Primary.useTscOffsetting) >>> 0,
+    });
     assert.equal(BigInt.asIntN(64, bench.vmx.tscOffset(bench.cpu)), -100n);
     exit(bench);
     assert.equal(bench.vmx.tscOffset(bench.cpu), 0n);

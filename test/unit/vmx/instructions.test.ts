@@ -6,7 +6,20 @@ import { ARITHMETIC_FLAGS, Flag, State } from '../../../emulator/spec/vcpu-state
 import { Field, VMCS_FIELDS } from '../../../emulator/spec/vmcs-fields';
 import { HOST_RIP, makeBench, OPERAND, OTHER_VMCS, VMCS_REGION, VMXON_REGION, type Bench } from './vmx-bench';
 
-const ALL: readonly VmxInstruction['name'][] = ['VMXON', 'VMXOFF', 'VMCLEAR', 'VMPTRLD', 'VMPTRST', 'VMREAD', 'VMWRITE', 'VMLAUNCH', 'VMRESUME', 'VMCALL', 'INVEPT', 'INVVPID'];
+const ALL: readonly VmxInstruction['name'][] = [
+  'VMXON',
+  'VMXOFF',
+  'VMCLEAR',
+  'VMPTRLD',
+  'VMPTRST',
+  'VMREAD',
+  'VMWRITE',
+  'VMLAUNCH',
+  'VMRESUME',
+  'VMCALL',
+  'INVEPT',
+  'INVVPID',
+];
 const UD = 6;
 const GP = 13;
 
@@ -318,7 +331,15 @@ describe('VMX instructions in non-root operation', () => {
     const bench = makeBench();
     bench.execute('VMLAUNCH');
     bench.cpu.setCpl(3);
-    const outcome = bench.execute('VMREAD', { reg: 2, segment: 4, baseRegister: 5, indexRegister: 6, scaleLog2: 3, displacement: -8n & 0xffff_ffff_ffff_ffffn, length: 4 });
+    const outcome = bench.execute('VMREAD', {
+      reg: 2,
+      segment: 4,
+      baseRegister: 5,
+      indexRegister: 6,
+      scaleLog2: 3,
+      displacement: -8n & 0xffff_ffff_ffff_ffffn,
+      length: 4,
+    });
     assert.equal(outcome, Outcome.exited);
     assert.equal(bench.get('vmExitReason'), 23n);
     assert.equal(bench.get('exitQualification'), 0xffff_ffff_ffff_fff8n);

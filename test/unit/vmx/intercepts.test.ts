@@ -19,11 +19,17 @@ function ask(values: Partial<Record<VmcsFieldId, bigint | number>>, event: Inter
   for (const [page, bit] of bits) bench.memory.write8(page + (bit >> 3), 1 << (bit & 7));
   return intercepts({ fields: bench.vmcs, readBitmapByte: (a) => bench.memory.read8(a) }, event);
 } // prettier-ignore
-const primary = (bits: number): Partial<Record<VmcsFieldId, number>> => ({ primaryProcessorBasedVmExecutionControls: (PRIMARY | bits) >>> 0 });
+const primary = (bits: number): Partial<Record<VmcsFieldId, number>> => ({
+  primaryProcessorBasedVmExecutionControls: (PRIMARY | bits) >>> 0,
+});
 const secondary = (bits: number): Partial<Record<VmcsFieldId, number>> => ({ secondaryProcessorBasedVmExecutionControls: bits });
 
 describe('intercepts: instructions', () => {
-  const instruction = (name: Extract<InterceptEvent, { kind: 'instruction' }>['name']): InterceptEvent => ({ kind: 'instruction', name, length: 2 });
+  const instruction = (name: Extract<InterceptEvent, { kind: 'instruction' }>['name']): InterceptEvent => ({
+    kind: 'instruction',
+    name,
+    length: 2,
+  });
   it('CPUID, GETSEC, INVD and XSETBV exit always', () => {
     for (const name of ['CPUID', 'GETSEC', 'INVD', 'XSETBV'] as const) {
       const d = ask({}, instruction(name));
@@ -54,7 +60,20 @@ describe('intercepts: instructions', () => {
     assert.equal(ask(values, instruction('WBINVD')), undefined);
   });
   it('VMX instructions exit always, with displacement and information', () => {
-    for (const name of ['VMCALL', 'VMCLEAR', 'VMLAUNCH', 'VMPTRLD', 'VMPTRST', 'VMREAD', 'VMRESUME', 'VMWRITE', 'VMXOFF', 'VMXON', 'INVEPT', 'INVVPID'] as const) {
+    for (const name of [
+      'VMCALL',
+      'VMCLEAR',
+      'VMLAUNCH',
+      'VMPTRLD',
+      'VMPTRST',
+      'VMREAD',
+      'VMRESUME',
+      'VMWRITE',
+      'VMXOFF',
+      'VMXON',
+      'INVEPT',
+      'INVVPID',
+    ] as const) {
       const d = ask({}, { kind: 'vmx', name, length: 4, qualification: 0x10n, information: 0x77 });
       assert.equal(d?.reason, ExitReason[name]);
       assert.equal(d.qualification, 0x10n);
@@ -67,7 +86,13 @@ describe('intercepts: instructions', () => {
     assert.equal(ask(primary(Primary.invlpgExiting), event)?.qualification, 0xffff_8000_1234_5000n);
   });
   it('descriptor-table instructions with their control: 46 for GDTR and IDTR, 47 for LDTR and TR', () => {
-    const event = (name: 'SGDT' | 'LTR'): InterceptEvent => ({ kind: 'descriptor-table', name, length: 3, information: 5, displacement: 8n });
+    const event = (name: 'SGDT' | 'LTR'): InterceptEvent => ({
+      kind: 'descriptor-table',
+      name,
+      length: 3,
+      information: 5,
+      displacement: 8n,
+    });
     assert.equal(ask(secondary(0), event('SGDT')), undefined);
     assert.equal(ask(secondary(Secondary.descriptorTableExiting), event('SGDT'))?.reason, 46);
     assert.equal(ask(secondary(Secondary.descriptorTableExiting), event('LTR'))?.reason, 47);
@@ -131,7 +156,8 @@ describe('intercepts: MSRs', () => {
     for (const [event, page, bit] of cases) {
       assert.equal(ask(bitmaps, event), undefined);
       assert.ok(ask(bitmaps, event, [[page, bit]]));
-      for (const other of [MSRS, MSRS + 1024, MSRS + 2048, MSRS + 3072]) if (other !== page) assert.equal(ask(bitmaps, event, [[other, bit]]), undefined);
+      for (const other of [MSRS, MSRS + 1024, MSRS + 2048, MSRS + 3072])
+        if (other !== page) assert.equal(ask(bitmaps, event, [[other, bit]]), undefined);
     }
   });
   it('outside both ranges they exit', () => {
@@ -140,7 +166,15 @@ describe('intercepts: MSRs', () => {
 });
 
 describe('intercepts: control registers', () => {
-  const cr = (parts: Partial<Extract<InterceptEvent, { kind: 'cr' }>>): InterceptEvent => ({ kind: 'cr', cr: 0, access: 'mov-to', register: 3, value: 0n, length: 3, ...parts });
+  const cr = (parts: Partial<Extract<InterceptEvent, { kind: 'cr' }>>): InterceptEvent => ({
+    kind: 'cr',
+    cr: 0,
+    access: 'mov-to',
+    register: 3,
+    value: 0n,
+    length: 3,
+    ...parts,
+  });
   it('MOV to CR0 and CR4: a host-owned bit that differs from the shadow', () => {
     const values = { cr0GuestHostMask: 0x8000_0001, cr0ReadShadow: 0x8000_0001, cr4GuestHostMask: 0x2000, cr4ReadShadow: 0 };
     assert.equal(ask(values, cr({ value: 0x8000_0033n })), undefined);
@@ -226,7 +260,10 @@ describe('intercepts: events', () => {
     assert.equal(ask({}, { kind: 'external-interrupt', vector: 0x20 }), undefined);
     const pin = { pinBasedVmExecutionControls: PIN | Pin.externalInterruptExiting };
     assert.equal(ask(pin, { kind: 'external-interrupt', vector: 0x20 })?.interruptionInformation, 0);
-    assert.equal(ask({ ...pin, primaryVmExitControls: 0x3_6dfb | 0x8200 }, { kind: 'external-interrupt', vector: 0x20 })?.interruptionInformation, 0x8000_0020);
+    assert.equal(
+      ask({ ...pin, primaryVmExitControls: 0x3_6dfb | 0x8200 }, { kind: 'external-interrupt', vector: 0x20 })?.interruptionInformation,
+      0x8000_0020,
+    );
   });
   it('triple faults and task switches always', () => {
     assert.equal(ask({}, { kind: 'triple-fault' })?.reason, 2);

@@ -8,6 +8,7 @@ import type { CpuModel } from '../../../emulator/spec/cpu-model';
 import { defaultCpuModel } from '../../../emulator/spec/cpu-models';
 import { Seg, State } from '../../../emulator/spec/vcpu-state';
 import { Field, VMCS_REVISION, type VmcsFieldId } from '../../../emulator/spec/vmcs-fields';
+import { noteFieldWrite } from '../../../emulator/vmx/changes';
 import type { EntryFailureReport, EntryReport, ExitReport } from '../../../emulator/vmx/observer';
 import { Vmcs } from '../../../emulator/vmx/vmcs';
 import { createVmx, resetVmx, type Vmx } from '../../../emulator/vmx/vmx';
@@ -176,7 +177,10 @@ export function makeBench(model: CpuModel = FULL_MODEL): Bench {
   const bench: Bench = {
     cpu, memory, mmu, vmx, vmcs, exits, entries, failures, instructionFailures, aborts, charges, msrs,
     set(values) {
-      for (const [id, value] of Object.entries(values)) vmcs.setMasked(Field[id as VmcsFieldId], BigInt(value));
+      for (const [id, value] of Object.entries(values)) {
+        vmcs.setMasked(Field[id as VmcsFieldId], BigInt(value));
+        noteFieldWrite(cpu, Field[id as VmcsFieldId]);
+      }
     },
     get: (id) => vmcs.u64(Field[id]),
     execute: (name, parts = {}) =>
