@@ -1,5 +1,4 @@
-/** The state of one session and the answers to its requests, as far as they are not a module's own business. */
-import type { DebugProtocol } from '@vscode/debugprotocol';
+/** The course of one session: launching, running, stepping, stopping, restarting, ending. What is asked about a machine that stands: looking.ts. */
 import type { RequestArguments } from './arguments';
 import { BreakpointRequests } from './breakpoints/requests';
 import { ConsoleOutput } from './console-output';
@@ -7,43 +6,32 @@ import { type Debuggee, FIRST_VCPU, inExitView } from './debuggee';
 import { requestErrors, stepLimitSentence } from './errors';
 import { eventVariables } from './evaluate/event-variables';
 import { namesOf } from './evaluate/names';
-import * as evaluation from './evaluation';
-import { explain } from './exception-info';
 import type { Host } from './host';
 import { launch, type Launched } from './launching';
-import * as memory from './memory';
-import { formatPlace, hex } from './memory-reference';
-import * as ownRequests from './own-requests';
+import { type Client, Looking, type LookedAt, threadOf } from './looking';
 import { liveRegisters } from './registers';
 import { continuePlan, type Plan, Runner } from './running';
-import { framesOf, type Frame } from './stack';
 import * as stepping from './stepping';
 import { exitStatus, type Stop, stopInWords } from './stops';
-import { type Container, scopesOf, setVariable, variablesOf } from './variables';
 
-const MOST_ITEMS = 1_000_000;
-
-export class Conversation {
+export class Conversation implements LookedAt {
+  readonly looking = new Looking(this);
   readonly breakpoints = new BreakpointRequests(() => this.client.lineBase);
   private readonly consoleOutput: ConsoleOutput;
-  private launched: Launched | undefined;
+  launched: Launched | undefined;
   private launching = false;
   private launchArguments: unknown;
   private configured = false;
   private started = false;
   private runner: Runner | undefined;
-  /** Stepping back and forth gives frames and variables new numbers; old ones are refused. */
-  private frames = new Map<number, Frame>();
-  private containers = new Map<number, Container>();
-  private nextReference = 1;
-  private client = { progress: false, invalidated: false, memory: false, columnBase: 1, lineBase: 1 };
+  client: Client = { progress: false, invalidated: false, memory: false, columnBase: 1, lineBase: 1 };
   private readonly cancelledProgress = new Set<string>();
   private progressNumber = 0;
   private afterAnswer: { readonly command: string; readonly work: () => void } | undefined;
 
   constructor(
     private readonly host: Host,
-    private readonly send: (event: string, body: object) => void,
+    readonly send: (event: string, body: object) => void,
   ) {
     this.consoleOutput = new ConsoleOutput(send);
   }
@@ -117,7 +105,7 @@ export class Conversation {
       this.launching = false;
     }
     old.runner?.dispose();
-    this.forget();
+    this.looking.forget();
     this.started = false;
     this.breakpoints.resetHits();
     this.afterAnswer = { command: 'restart', work: () => this.startWhenReady() };
@@ -191,12 +179,16 @@ export class Conversation {
     if (id !== undefined) this.cancelledProgress.add(id);
   }
 
-  private debuggee(command: string): Debuggee {
+  get running(): boolean {
+    return this.runner?.running === true;
+  }
+
+  debuggee(command: string): Debuggee {
     if (!this.launched) throw requestErrors.notLaunched(command);
     return this.launched.debuggee;
   }
 
-  private stoppedDebuggee(command: string): Debuggee {
+  stoppedDebuggee(command: string): Debuggee {
     const debuggee = this.debuggee(command);
     if (this.runner?.running || !debuggee.stop) throw requestErrors.running(command);
     return debuggee;
@@ -205,13 +197,13 @@ export class Conversation {
   // ------------------------------------------------------------------------------------------------ running
 
   continue(args: RequestArguments): object {
-    this.thread(args);
+    threadOf(this.debuggee(args.command), args);
     this.go('continue', () => continuePlan);
     return { allThreadsContinued: true };
   }
 
   next(args: RequestArguments): void {
-    this.thread(args);
+    threadOf(this.debuggee(args.command), args);
     this.go('next', (debuggee) => {
       if (inExitView(debuggee)) return stepping.untilGuestGoesOn();
       return stepping.lineOr(debuggee, args.raw.granularity, false) ?? stepping.stepOver(debuggee);
@@ -219,20 +211,19 @@ export class Conversation {
   }
 
   stepIn(args: RequestArguments): void {
-    this.thread(args);
+    threadOf(this.debuggee(args.command), args);
     this.go('stepIn', (debuggee) =>
       inExitView(debuggee) ? undefined : (stepping.lineOr(debuggee, args.raw.granularity, true) ?? stepping.stepInto()),
     );
   }
 
   stepOut(args: RequestArguments): void {
-    this.thread(args);
+    threadOf(this.debuggee(args.command), args);
     this.go('stepOut', (debuggee) => (inExitView(debuggee) ? undefined : stepping.stepOut(debuggee)));
   }
 
   pause(args: RequestArguments): void {
-    this.thread(args);
-    this.debuggee('pause');
+    threadOf(this.debuggee('pause'), args);
     // A machine that has just stopped by itself is what the user wants, too.
     this.runner?.pause();
   }
@@ -246,7 +237,7 @@ export class Conversation {
     const plan = planOf(debuggee);
     const exitView = inExitView(debuggee);
     const cause = debuggee.stop?.cause;
-    this.forget();
+    this.looking.forget();
     debuggee.stop = undefined;
     const work = (): void => {
       if (plan) runner?.start(plan, { fresh: exitView });
@@ -259,7 +250,7 @@ export class Conversation {
     if (!this.launched) return;
     const { debuggee } = this.launched;
     debuggee.stop = stop;
-    this.forget();
+    this.looking.forget();
     this.consoleOutput.flush(debuggee.machine);
     const words = stop.reason === 'exception' || stop.exitView ? stopInWords(stop.cause, debuggee.symbols) : undefined;
     const { cause } = stop;
@@ -283,215 +274,6 @@ export class Conversation {
 
   private output(sentence: string): void {
     this.send('output', { category: 'important', output: `${sentence}\n` });
-  }
-
-  private forget(): void {
-    this.frames = new Map();
-    this.containers = new Map();
-  }
-
-  // ------------------------------------------------------------------------------------------------ looking
-
-  /** Checks the thread id of a request and gives its virtual CPU. */
-  private thread(args: RequestArguments): number {
-    const { vcpuCount } = this.debuggee(args.command).machine;
-    const id = args.raw.threadId;
-    if (typeof id !== 'number' || !Number.isInteger(id) || id < 1 || id > vcpuCount) throw requestErrors.noThread(id, vcpuCount);
-    return id - 1;
-  }
-
-  threads(): object {
-    const machine = this.launched?.debuggee.machine;
-    if (!machine) return { threads: [] };
-    const threads = Array.from({ length: machine.vcpuCount }, (_, vcpu) => {
-      const { level, codeBits, cpl, halted } = machine.cpu(vcpu);
-      return { id: vcpu + 1, name: `vCPU ${vcpu} · L${level} ${codeBits}-bit CPL${cpl}${halted ? ' (halted)' : ''}` };
-    });
-    return { threads };
-  }
-
-  async stackTrace(args: RequestArguments): Promise<object> {
-    const vcpu = this.thread(args);
-    const debuggee = this.stoppedDebuggee('stackTrace');
-    const first = args.optionalInteger('startFrame', 0, MOST_ITEMS) ?? 0;
-    const levels = args.optionalInteger('levels', 0, MOST_ITEMS) || MOST_ITEMS;
-    const all = framesOf(debuggee, vcpu);
-    const generation = this.frames;
-    const stackFrames: DebugProtocol.StackFrame[] = [];
-    for (const frame of all.slice(first, first + levels)) {
-      const id = this.nextReference++;
-      generation.set(id, frame);
-      stackFrames.push(await this.frameOnWire(frame, id));
-    }
-    return { stackFrames, totalFrames: all.length };
-  }
-
-  private async frameOnWire(frame: Frame, id: number): Promise<DebugProtocol.StackFrame> {
-    const { debuggee, sources } = this.launched!;
-    const row = debuggee.symbols.rowAt(frame.level, frame.lineAddress);
-    const source = row && (await sources.find(row.file));
-    const result: DebugProtocol.StackFrame = {
-      id,
-      name: frame.name,
-      line: source && row ? row.line - 1 + this.client.lineBase : 0,
-      column: source ? this.client.columnBase : 0,
-      instructionPointerReference: formatPlace({ space: 'gva', level: frame.level, address: frame.address }),
-    };
-    if (source) result.source = source;
-    if (frame.kind === 'entry') result.presentationHint = 'label';
-    else if (!source) result.presentationHint = 'subtle';
-    return result;
-  }
-
-  /** The frame that a request names; the top one if it names none. */
-  private frame(args: RequestArguments): Frame {
-    const debuggee = this.debuggee(args.command);
-    const id = args.optionalInteger('frameId', 0, Number.MAX_SAFE_INTEGER);
-    if (id === undefined || id === 0) return framesOf(debuggee, FIRST_VCPU)[0]!;
-    const frame = this.frames.get(id);
-    if (!frame) throw requestErrors.staleFrame();
-    return frame;
-  }
-
-  private readonly references = {
-    add: (container: Container): number => {
-      const reference = this.nextReference++;
-      this.containers.set(reference, container);
-      return reference;
-    },
-  };
-
-  scopes(args: RequestArguments): object {
-    args.integer('frameId', 1, Number.MAX_SAFE_INTEGER);
-    const frame = this.frame(args);
-    return { scopes: scopesOf(this.debuggee('scopes'), frame, this.references) };
-  }
-
-  private container(args: RequestArguments): Container {
-    this.debuggee(args.command);
-    const container = this.containers.get(args.integer('variablesReference', 0, Number.MAX_SAFE_INTEGER));
-    if (!container) throw requestErrors.staleVariables();
-    return container;
-  }
-
-  variables(args: RequestArguments): object {
-    const container = this.container(args);
-    const start = args.optionalInteger('start', 0, MOST_ITEMS) ?? 0;
-    const count = args.optionalInteger('count', 0, MOST_ITEMS) || MOST_ITEMS;
-    // None of the containers is indexed.
-    if (args.raw.filter === 'indexed') return { variables: [] };
-    return { variables: variablesOf(this.debuggee('variables'), container, this.references).slice(start, start + count) };
-  }
-
-  setVariable(args: RequestArguments): object {
-    const debuggee = this.stoppedDebuggee('setVariable');
-    const value = setVariable(debuggee, this.container(args), args.text('name'), args.text('value'));
-    this.changed();
-    return { value, variablesReference: 0 };
-  }
-
-  evaluate(args: RequestArguments): object {
-    const debuggee = this.debuggee('evaluate');
-    const context = args.optionalText('context') ?? 'repl';
-    const evaluated = evaluation.evaluate(debuggee, this.frame(args), args.text('expression'), context);
-    return this.evaluatedOnWire(evaluated);
-  }
-
-  setExpression(args: RequestArguments): object {
-    const debuggee = this.stoppedDebuggee('setExpression');
-    const evaluated = evaluation.setExpression(debuggee, this.frame(args), args.text('expression'), args.text('value'));
-    const { result, ...rest } = this.evaluatedOnWire(evaluated) as { result: string };
-    return { value: result, ...rest };
-  }
-
-  private evaluatedOnWire(evaluated: evaluation.Evaluated): object {
-    if (evaluated.changed) this.changed();
-    if (evaluated.written) this.memoryChanged(formatPlace(evaluated.written.place), evaluated.written.bytes);
-    const { result, type, memoryReference, resolution } = evaluated;
-    const variablesReference = resolution ? this.references.add({ kind: 'resolution', resolution }) : 0;
-    return {
-      result,
-      variablesReference,
-      ...(type === undefined ? {} : { type }),
-      ...(memoryReference === undefined ? {} : { memoryReference }),
-    };
-  }
-
-  completions(args: RequestArguments): object {
-    const debuggee = this.debuggee('completions');
-    const { columnBase } = this.client;
-    const column = args.integer('column', 0, MOST_ITEMS) - columnBase;
-    const frame = this.runner?.running ? undefined : this.frame(args);
-    const targets = evaluation.completions(debuggee, frame, args.text('text'), column);
-    return { targets: targets.map((target) => ({ ...target, start: (target.start ?? 0) + columnBase })) };
-  }
-
-  exceptionInfo(args: RequestArguments): object {
-    this.thread(args);
-    return explain(this.stoppedDebuggee('exceptionInfo'));
-  }
-
-  modules(args: RequestArguments): object {
-    const { symbols } = this.debuggee('modules');
-    const start = args.optionalInteger('startModule', 0, MOST_ITEMS) ?? 0;
-    const count = args.optionalInteger('moduleCount', 0, MOST_ITEMS) || MOST_ITEMS;
-    const modules = symbols.modules.map((module, index) => ({
-      id: index + 1,
-      name: module.name,
-      path: module.path,
-      symbolStatus: `${module.symbols} symbols, ${module.lines} source lines`,
-      ...(module.low === undefined || module.high === undefined ? {} : { addressRange: `${hex(module.low)}-${hex(module.high)}` }),
-    }));
-    return { modules: modules.slice(start, start + count), totalModules: modules.length };
-  }
-
-  // ------------------------------------------------------------------------------------------------ memory
-
-  readMemory(args: RequestArguments): object | undefined {
-    return memory.readMemory(this.debuggee('readMemory'), args);
-  }
-
-  writeMemory(args: RequestArguments): object {
-    const { place, bytesWritten } = memory.writeMemory(this.debuggee('writeMemory'), args);
-    this.memoryChanged(formatPlace(place), bytesWritten);
-    this.changed();
-    return { bytesWritten };
-  }
-
-  disassemble(args: RequestArguments): Promise<object | undefined> {
-    const debuggee = this.debuggee('disassemble');
-    return memory.disassemble(debuggee, args, this.launched!.sources, this.client.lineBase);
-  }
-
-  private changed(): void {
-    if (this.client.invalidated) this.send('invalidated', { areas: ['variables', 'stacks'] });
-  }
-
-  private memoryChanged(memoryReference: string, count: number): void {
-    if (this.client.memory) this.send('memory', { memoryReference, offset: 0, count });
-  }
-
-  // ------------------------------------------------------------------------------------------------ our own requests
-
-  inspect(args: RequestArguments): object {
-    return ownRequests.inspect(this.debuggee(args.command), args);
-  }
-
-  resolve(args: RequestArguments): object {
-    return ownRequests.resolve(this.debuggee(args.command), args, () => this.frame(args));
-  }
-
-  exits(args: RequestArguments): object {
-    return ownRequests.exits(this.debuggee(args.command), args);
-  }
-
-  position(): object {
-    return ownRequests.position(this.debuggee('nestscope/position'), this.runner?.running === true);
-  }
-
-  serialInput(args: RequestArguments): object {
-    this.debuggee(args.command).machine.sendSerialInput(new TextEncoder().encode(args.text('text')));
-    return {};
   }
 }
 

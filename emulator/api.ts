@@ -12,6 +12,8 @@ export interface MachineConfig {
   /** Guest RAM in bytes. Default 128 MiB. */
   readonly memoryBytes?: number;
   readonly cpuModel?: string;
+  /** 'interpreter' never compiles; default 'jit': hot code becomes WebAssembly of its own. The guest cannot tell. */
+  readonly tier?: 'interpreter' | 'jit';
 }
 
 export type AddressSpace = 'gva' | 'gpa' | 'hpa';
@@ -98,6 +100,7 @@ export interface BreakOn {
   vmExit: boolean;
   vmEntry: boolean;
   vmEntryFailure: boolean;
+  /** Stops after the exception's delivery (or the VM exit or shutdown that it led to): RIP is the handler's. */
   exception: boolean;
 }
 
@@ -119,6 +122,8 @@ export interface Machine {
   readonly steps: number;
   readonly instructions: number;
   readonly vcpuCount: number;
+  /** What the second tier has done so far. Not machine state. */
+  readonly tiers: { readonly compiled: number; readonly modules: number; readonly dropped: number };
   readonly breakOn: BreakOn;
   setBreakpoints(list: readonly Breakpoint[]): void;
   /** Runs synchronously until something stops it. */

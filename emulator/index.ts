@@ -2,6 +2,7 @@
 export * from './api';
 export { createMachine } from './machine';
 export { UserError } from './user-error';
+export { EXCEPTIONS, exceptionRow } from './spec/exceptions';
 export { EXIT_REASONS } from './spec/exit-reasons';
 export { VMCS_FIELDS, fieldByEncoding, fieldByName } from './spec/vmcs-fields';
 export { explainEntryFailure, explainExit } from './inspect/vmcs';

@@ -7,14 +7,16 @@ import type {
 } from './api'; // prettier-ignore
 import { loadImage } from './boot/load-image';
 import type { EntryState } from './boot/entry-state';
-import { createCallbacks } from './cpu/callbacks';
+import { createCallbacks, createRegionCallbacks } from './cpu/callbacks';
 import { createClock } from './cpu/clock';
 import { CodeCache } from './cpu/code-cache';
 import { Cpu } from './cpu/cpu';
+import type { InterpreterExports } from './codegen/interpreter';
 import { instantiateInterpreter } from './cpu/interpreter-instance';
 import { readMsr, resetMsrs, writeMsr } from './cpu/msr';
 import type { CpuPorts } from './cpu/ports';
 import { Processor, type RunEnd } from './cpu/processor';
+import { Regions } from './cpu/regions';
 import { type Platform, createPlatform, notModelledRegions } from './devices/platform';
 import { createCpuView } from './inspect/cpu-view';
 import { createInspector } from './inspect/inspector';
@@ -29,7 +31,8 @@ import { cpuModelNamed, defaultCpuModel } from './spec/cpu-models';
 import { Flag, GPR_NAMES, SEGMENT_NAMES, State } from './spec/vcpu-state';
 import { Trace, type TraceState } from './trace';
 import { UserError } from './user-error';
-import { createVmx } from './vmx/vmx';
+import { forgetChecks } from './vmx/changes';
+import { createVmx, resetVmx } from './vmx/vmx';
 
 const DEFAULT_MEMORY = 128 * 1024 * 1024;
 const SNAPSHOT_VERSION = 1;
@@ -56,7 +59,16 @@ export async function createMachine(config: MachineConfig): Promise<Machine> {
   const cpu = new Cpu(0, memory.vcpuBase(0), memory, model, (base) => interpreter.exports.arithmeticFlags(base), mmu);
   cpus.push(cpu);
   const code = new CodeCache(memory, mmu, new OpcodeTable(instructionRows), interpreter.module, model.features, () => cpus);
-  return new EmulatedMachine(config, memory, mmu, cpu, code, interpreter.exports);
+  const regions = new Regions(
+    memory,
+    code,
+    interpreter.module,
+    interpreter.exports,
+    createRegionCallbacks(mmu, () => cpus[0]),
+  );
+  regions.enabled = config.tier !== 'interpreter';
+  code.regions = regions;
+  return new EmulatedMachine(config, memory, mmu, cpu, code, regions, interpreter.exports);
 }
 
 class EmulatedMachine implements Machine {
@@ -78,16 +90,18 @@ class EmulatedMachine implements Machine {
     mmu: Mmu,
     private readonly vcpu: Cpu,
     private readonly code: CodeCache,
-    generated: ConstructorParameters<typeof Processor>[3],
+    private readonly regions: Regions,
+    generated: InterpreterExports,
   ) {
     this.platform = createPlatform({ guestExit: (value) => this.guestExit(value) });
     for (const region of notModelledRegions((sentence) => vcpu.notModelled(sentence))) memory.addRegion(region);
     const ports = this.createPorts();
-    this.processor = new Processor(vcpu, mmu, code, generated, ports, (ip) => this.isBreakpoint(ip));
+    this.processor = new Processor(vcpu, mmu, code, regions, generated, ports, (ip) => this.isBreakpoint(ip));
     this.resolver = new Resolver(memory);
     this.view = createCpuView(vcpu, memory, this.trace);
     this.inspect = createInspector(vcpu, memory, this.resolver, this.trace);
     resetMsrs(vcpu);
+    resetVmx(vcpu);
     applyEntryState(vcpu, loadImage(config, memory));
   }
 
@@ -158,6 +172,9 @@ class EmulatedMachine implements Machine {
   }
   get instructions(): number {
     return this.vcpu.getF64(State.instructions);
+  }
+  get tiers(): Machine['tiers'] {
+    return { ...this.regions.statistics };
   }
   get ended(): StopReason | undefined {
     return this.endedBy;
@@ -323,6 +340,8 @@ class EmulatedMachine implements Machine {
       this.memory.physWrite(hpa, bytes.subarray(done, done + inPage));
       done += inPage;
     }
+    // The bytes may lie in a VMCS: every check is made again at the next entry.
+    forgetChecks(this.vcpu);
     return done;
   }
 }

@@ -1,21 +1,16 @@
 // npm run build: bundles the command line, the debug adapter, its worker and the extension into dist/ (see bundles.mjs).
 //   --minify   smaller files, for the package
-import { chmodSync, existsSync, statSync } from 'node:fs';
+import { chmodSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { bundles, root } from './bundles.mjs';
 
-/** Builds everything; entry files that do not exist are named. Throws when something does not build. */
+/** Builds everything; throws when something does not build. */
 export async function build({ minify = false, quiet = false } = {}) {
   const { build: esbuild } = await import('esbuild');
-  const there = bundles.filter(({ entryPoints: [entry], outfile }) => {
-    const exists = existsSync(join(root, entry));
-    if (!exists) console.log(`not built: ${outfile}, as there is no ${entry} yet`);
-    return exists;
-  });
-  const results = await Promise.allSettled(there.map((options) => esbuild({ ...options, minify, sourcemap: !minify })));
-  const broken = there.filter((_, index) => results[index].status === 'rejected').map(({ outfile }) => outfile);
-  for (const { outfile, banner } of there.filter((options) => !broken.includes(options.outfile))) {
+  const results = await Promise.allSettled(bundles.map((options) => esbuild({ ...options, minify, sourcemap: !minify })));
+  const broken = bundles.filter((_, index) => results[index].status === 'rejected').map(({ outfile }) => outfile);
+  for (const { outfile, banner } of bundles.filter((options) => !broken.includes(options.outfile))) {
     const path = join(root, outfile);
     if (banner) chmodSync(path, 0o755);
     if (!quiet) console.log(`${outfile}  ${Math.round(statSync(path).size / 1024)} KiB`);

@@ -13,6 +13,8 @@ import { FunctionBody, I32, I64, type FunctionType, Op, encodeModule } from './w
 /** Imports: slow memory access, commit of a slow store, computations. See cpu/callbacks. */
 export interface InterpreterImports {
   slowAccess(base: number, packed: number): number;
+  /** Likewise at an offset of a segment (bits 27:24 of `packed`). */
+  segmentedAccess(base: number, packed: number): number;
   commitStore(base: number, slot: number): void;
   compute(base: number, name: number): number;
 }
@@ -20,6 +22,8 @@ export interface InterpreterExports {
   /** Runs from State.rip for at most State.budget steps; returns an Exit code. */
   enter(base: number, start: number): number;
   arithmeticFlags(base: number): number;
+  /** Cold handlers, then compiled regions. */
+  readonly table: WebAssembly.Table;
 }
 export interface InterpreterModule {
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -43,6 +47,7 @@ export const REGION_ELEMENTS = 8192;
 /** Which shapes stand in the hot function: what compilers emit all the time. */
 function isHot(h: ShapeHandler): boolean {
   const { name } = h.body;
+  if (h.shape.segmented) return false;
   const { size, operands, rep } = h.shape;
   if (['ADD', 'SUB', 'AND', 'OR', 'XOR', 'CMP', 'TEST', 'MOV'].includes(name)) return size !== 2;
   if (['MOVZX', 'MOVSX'].includes(name)) return size >= 4;
@@ -63,8 +68,8 @@ export function buildInterpreter(rows: readonly Row[]): InterpreterModule {
   [...hot, ...cold].forEach((h, i) => handlers.set(h.key, Handler.first + i));
   const hotCount = Handler.first + hot.length;
 
-  // Function index space: imports 0..2, then flags, enter, cold handlers.
-  const functions: Functions = { slowAccess: 0, commitStore: 1, compute: 2, arithmeticFlags: 3 };
+  // Function index space: imports 0..3, then flags, enter, cold handlers.
+  const functions: Functions = { slowAccess: 0, commitStore: 1, compute: 2, segmentedAccess: 3, arithmeticFlags: 4 };
   const bodies = cold.map((h) => coldFunction(h, functions));
   const bytes = encodeModule({
     types,
@@ -72,13 +77,14 @@ export function buildInterpreter(rows: readonly Row[]): InterpreterModule {
       { name: 'slowAccess', type: 0 },
       { name: 'commitStore', type: 1 },
       { name: 'compute', type: 0 },
+      { name: 'segmentedAccess', type: 0 },
     ],
     functions: [
       { type: 2, body: arithmeticFlagsFunction(), export: 'arithmeticFlags' },
       { type: 0, body: hotFunction(hot, functions, hotCount), export: 'enter' },
       ...bodies.map((body) => ({ type: 0, body })),
     ],
-    table: bodies.map((_, i) => 5 + i),
+    table: bodies.map((_, i) => 6 + i),
     tableSize: bodies.length + REGION_ELEMENTS,
     exportTable: 'table',
   });
@@ -116,7 +122,7 @@ function hotFunction(hot: readonly ShapeHandler[], functions: Functions, hotCoun
   const f = new FunctionBody(2);
   const [vcpu, pc] = [0, 1];
   const [budget, table, code, entry, handler, count] = [0, 1, 2, 3, 4, 5].map(() => f.local(I32));
-  const [context, ip, page] = [0, 1, 2].map(() => f.local(I64));
+  const [context, ip, page, linear] = [0, 1, 2, 3].map(() => f.local(I64));
 
   f.get(vcpu).mem(Op.i32_load, State.budget).set(budget);
   f.get(vcpu).mem(Op.i32_load, State.codeTable).set(table);
@@ -159,16 +165,24 @@ function hotFunction(hot: readonly ShapeHandler[], functions: Functions, hotCoun
     [Handler.cross]: () => to.exit(Exit.cross),
     [Handler.region]: () => {
       giveBack();
+      f.loop('R');
       f.get(budget).get(pc).mem(Op.i32_load16_u, Rec.region + 2).op(Op.i32_lt_s).if();
-      // Too few steps are left for the region's longest way to its next check: interpret.
+      // Too few steps are left for the region's longest way to its next check: interpret, or, come from another region with none left, stop.
+      f.get(budget).op(Op.i32_eqz).brIf('GOTO');
       f.get(budget).i32(1).op(Op.i32_sub).set(budget);
       f.get(pc).mem(Op.i32_load16_u, Rec.alternative).set(handler).br('D').end();
       f.get(vcpu).get(budget).mem(Op.i32_store, State.budget);
       f.get(vcpu).get(pc).get(pc).mem(Op.i32_load16_u, Rec.region).callIndirect(0).set(code);
       f.get(vcpu).mem(Op.i32_load, State.budget).set(budget);
       f.get(vcpu).mem(Op.i64_load, State.rip).set(ip);
-      f.get(code).op(Op.i32_eqz).brIf('GOTO');
-      f.get(code).op(Op.return);
+      f.get(code).if();
+      f.get(code).op(Op.return).end();
+      // From region to region in the same page without the long way round.
+      f.get(ip).i64(-4096n).op(Op.i64_and).get(vcpu).mem(Op.i64_load, State.fetchPage).op(Op.i64_ne).brIf('GOTO');
+      f.get(table).get(ip).op(Op.i32_wrap_i64).i32(0xfff).op(Op.i32_and).i32(2).op(Op.i32_shl).op(Op.i32_add).mem(Op.i32_load, 0).tee(entry).op(Op.i32_eqz).brIf('GOTO'); // prettier-ignore
+      f.get(entry).mem(Op.i32_load16_u, Rec.handler).i32(Handler.region).op(Op.i32_ne).brIf('GOTO');
+      f.get(entry).set(pc).br('R').end();
+      f.op(Op.unreachable);
     },
     [Handler.address64]: () => address(true, false),
     [Handler.address32]: () => address(false, false),
@@ -238,10 +252,11 @@ function hotFunction(hot: readonly ShapeHandler[], functions: Functions, hotCoun
   f.get(vcpu).get(pc).mem(Op.i32_store, State.exitRecord);
   f.get(code).op(Op.return);
 
-  f.end(); // GOTO: to the IP in `ip`
-  f.get(ip).get(vcpu).mem(Op.i64_load, State.ipMask).op(Op.i64_and).tee(ip).i64(-4096n).op(Op.i64_and).tee(page);
+  f.end(); // GOTO: to the IP in `ip`; `linear` is its linear address
+  f.get(ip).get(vcpu).mem(Op.i64_load, State.ipMask).op(Op.i64_and).tee(ip);
+  f.get(vcpu).mem(Op.i64_load, State.csBase).op(Op.i64_add).get(vcpu).mem(Op.i64_load, State.ipMask).op(Op.i64_and).tee(linear).i64(-4096n).op(Op.i64_and).tee(page); // prettier-ignore
   f.get(vcpu).mem(Op.i64_load, State.fetchPage).op(Op.i64_ne).if();
-  f.get(ip).op(Op.i32_wrap_i64).i32(7).op(Op.i32_shr_u).i32((TlbEntry.count - 1) * TlbEntry.stride).op(Op.i32_and).get(vcpu).op(Op.i32_add).tee(entry); // prettier-ignore
+  f.get(linear).op(Op.i32_wrap_i64).i32(7).op(Op.i32_shr_u).i32((TlbEntry.count - 1) * TlbEntry.stride).op(Op.i32_and).get(vcpu).op(Op.i32_add).tee(entry); // prettier-ignore
   f.mem(Op.i64_load, State.tlb + TlbEntry.fetch);
   f.get(page).get(vcpu).mem(Op.i64_load, State.contextFetch).op(Op.i64_or).op(Op.i64_ne);
   f.get(entry)
@@ -256,7 +271,7 @@ function hotFunction(hot: readonly ShapeHandler[], functions: Functions, hotCoun
     .set(table);
   f.get(vcpu).get(table).mem(Op.i32_store, State.codeTable);
   f.get(vcpu).get(page).mem(Op.i64_store, State.fetchPage);
-  f.get(vcpu).get(page).mem(Op.i64_store, State.pageIp);
+  f.get(vcpu).get(page).get(vcpu).mem(Op.i64_load, State.csBase).op(Op.i64_sub).mem(Op.i64_store, State.pageIp);
   // tlbPage holds the host-physical page beside each entry: 8 bytes for every 32
   f.get(vcpu);
   f.get(entry).get(vcpu).op(Op.i32_sub).i32(2).op(Op.i32_shr_u).get(vcpu).op(Op.i32_add).mem(Op.i64_load, State.tlbPage).mem(Op.i64_store, State.fetchHpa); // prettier-ignore
@@ -264,7 +279,7 @@ function hotFunction(hot: readonly ShapeHandler[], functions: Functions, hotCoun
   f.get(table).op(Op.i32_eqz).if();
   leaveAt(Exit.decode);
   f.end();
-  f.get(table).get(ip).op(Op.i32_wrap_i64).i32(0xfff).op(Op.i32_and).i32(2).op(Op.i32_shl).op(Op.i32_add).mem(Op.i32_load, 0).tee(entry).op(Op.i32_eqz).if(); // prettier-ignore
+  f.get(table).get(linear).op(Op.i32_wrap_i64).i32(0xfff).op(Op.i32_and).i32(2).op(Op.i32_shl).op(Op.i32_add).mem(Op.i32_load, 0).tee(entry).op(Op.i32_eqz).if(); // prettier-ignore
   leaveAt(Exit.decode);
   f.end();
   f.get(entry).set(pc);

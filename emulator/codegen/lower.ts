@@ -2,8 +2,9 @@
  * Lowers the semantics of one instruction shape to WebAssembly for the interpreter: operands come from the record at `pc`, state from the
  * vCPU base, and the six arithmetic flags stay lazy.
  */
-import { type Expr, FlagKind, type Program, type RegisterRef, type Size, type Statement, type Temp } from '../isa/ir';
-import { State, TlbEntry, VCPU_STRIDE } from '../spec/vcpu-state';
+import { type Expr, FlagKind, OPERAND_SEGMENT, type Program, type RegisterRef, type Size, type Statement, type Temp } from '../isa/ir';
+import { Ar } from '../spec/descriptors';
+import { SEGMENT_STRIDE, SegmentState, State, TlbEntry, VCPU_STRIDE } from '../spec/vcpu-state';
 import { type FunctionBody, I32, I64, Op } from './wasm';
 import { Exit, Rec } from './record';
 
@@ -24,6 +25,7 @@ export interface Continuation {
 /** Imported and internal functions, by index. */
 export interface Functions {
   readonly slowAccess: number;
+  readonly segmentedAccess: number;
   readonly commitStore: number;
   readonly compute: number;
   readonly arithmeticFlags: number;
@@ -41,20 +43,20 @@ export interface LowerContext {
   readonly pool: { readonly i32: number[]; readonly i64: number[] };
 }
 
-const loadOp: Record<Size, number> = { 1: Op.i64_load8_u, 2: Op.i64_load16_u, 4: Op.i64_load32_u, 8: Op.i64_load };
-const storeOp: Record<Size, number> = { 1: Op.i64_store8, 2: Op.i64_store16, 4: Op.i64_store32, 8: Op.i64_store };
+export const loadOp: Record<Size, number> = { 1: Op.i64_load8_u, 2: Op.i64_load16_u, 4: Op.i64_load32_u, 8: Op.i64_load };
+export const storeOp: Record<Size, number> = { 1: Op.i64_store8, 2: Op.i64_store16, 4: Op.i64_store32, 8: Op.i64_store };
 /** Offset of the computation's operands in State.scratch. */
 export const COMPUTE_SLOT = State.scratch + 192;
 export const ACCESS_SLOT_BYTES = 64;
 
-const binaryCode: Record<string, readonly [number, number]> = {
+export const binaryCode: Record<string, readonly [number, number]> = {
   add: [Op.i32_add, Op.i64_add], sub: [Op.i32_sub, Op.i64_sub], mul: [Op.i32_mul, Op.i64_mul], and: [Op.i32_and, Op.i64_and], or: [Op.i32_or, Op.i64_or], xor: [Op.i32_xor, Op.i64_xor],
   shl: [Op.i32_shl, Op.i64_shl], shr_s: [Op.i32_shr_s, Op.i64_shr_s], shr_u: [Op.i32_shr_u, Op.i64_shr_u],
   eq: [Op.i32_eq, Op.i64_eq], ne: [Op.i32_ne, Op.i64_ne], lt_s: [Op.i32_lt_s, Op.i64_lt_s], lt_u: [Op.i32_lt_u, Op.i64_lt_u], gt_s: [Op.i32_gt_s, Op.i64_gt_s], gt_u: [Op.i32_gt_u, Op.i64_gt_u],
   le_s: [Op.i32_le_s, Op.i64_le_s], le_u: [Op.i32_le_u, Op.i64_le_u], ge_s: [Op.i32_ge_s, Op.i64_ge_s], ge_u: [Op.i32_ge_u, Op.i64_ge_u],
   div_s: [-1, Op.i64_div_s], div_u: [-1, Op.i64_div_u], rem_s: [-1, Op.i64_rem_s], rem_u: [-1, Op.i64_rem_u], rotl: [-1, Op.i64_rotl], rotr: [-1, Op.i64_rotr],
 }; // prettier-ignore
-const unaryCode: Record<string, readonly [number, number]> = {
+export const unaryCode: Record<string, readonly [number, number]> = {
   clz: [Op.i32_clz, Op.i64_clz], ctz: [Op.i32_ctz, Op.i64_ctz], popcnt: [Op.i32_popcnt, Op.i64_popcnt], eqz: [Op.i32_eqz, Op.i64_eqz], wrap: [-1, Op.i32_wrap_i64],
   extend_u: [Op.i64_extend_i32_u, -1], extend_s: [Op.i64_extend_i32_s, -1], sx8: [-1, Op.i64_extend8_s], sx16: [-1, Op.i64_extend16_s], sx32: [-1, Op.i64_extend32_s],
 }; // prettier-ignore
@@ -260,33 +262,79 @@ export class Lowering {
 
   /** TLB look-up; on a miss (or a page that is watched, holds code or is not RAM) TypeScript gives a pointer, or -1 and a pending fault. */
   private access(s: Statement & { k: 'access' }): void {
-    const { f, vcpu, context, functions, to } = this.c;
+    const { f, vcpu, functions, to } = this.c;
     const { bytes, access, id } = s.location;
     const linear = this.local('i64');
     const entry = this.local('i32');
     const p = this.local('i32');
     this.pointers.set(id, p);
     this.expr(s.address);
-    f.tee(linear).op(Op.i32_wrap_i64).i32(7).op(Op.i32_shr_u).i32((TlbEntry.count - 1) * TlbEntry.stride).op(Op.i32_and).get(vcpu).op(Op.i32_add).tee(entry); // prettier-ignore
+    if (s.segment !== undefined) {
+      f.set(linear);
+      this.segmentedAccess(s.location, s.segment, linear, entry, p);
+      return;
+    }
+    f.tee(linear);
+    this.tlbHit(s.location, linear, entry);
+    f.if();
+    this.hostAddress(linear, entry, p);
+    f.else();
+    f.get(vcpu).get(linear).mem(Op.i64_store, State.accessLo);
+    f.get(vcpu).i32(packAccess(bytes, access, id)).call(functions.slowAccess).tee(p).i32(-1).op(Op.i32_eq).if();
+    to.exit(Exit.pending);
+    f.end().end();
+  }
+
+  /** From the linear address on the stack: i32 whether the TLB allows the access; `entry` is the entry's address less State.tlb. */
+  private tlbHit({ bytes, access }: { bytes: number; access: string }, linear: number, entry: number): void {
+    const { f, vcpu, context } = this.c;
+    f.op(Op.i32_wrap_i64).i32(7).op(Op.i32_shr_u).i32((TlbEntry.count - 1) * TlbEntry.stride).op(Op.i32_and).get(vcpu).op(Op.i32_add).tee(entry); // prettier-ignore
     f.mem(Op.i64_load, State.tlb + (access === 'r' ? TlbEntry.read : TlbEntry.write));
     f.get(linear);
     if (bytes > 1) f.i64(BigInt(bytes - 1)).op(Op.i64_add);
-    f.i64(-4096n).op(Op.i64_and).get(context).op(Op.i64_or).op(Op.i64_eq).if();
+    f.i64(-4096n).op(Op.i64_and).get(context).op(Op.i64_or).op(Op.i64_eq);
+  }
+  private hostAddress(linear: number, entry: number, p: number): void {
+    const { f } = this.c;
     f.get(linear)
       .op(Op.i32_wrap_i64)
       .get(entry)
       .mem(Op.i32_load, State.tlb + TlbEntry.addend)
       .op(Op.i32_add)
       .set(p);
-    f.else();
-    f.get(vcpu).get(linear).mem(Op.i64_store, State.accessLo);
-    f.get(vcpu)
-      .i32(packAccess(bytes, access, id))
-      .call(functions.slowAccess)
-      .tee(p)
-      .i32(-1)
-      .op(Op.i32_eq)
-      .if();
+  }
+
+  /**
+   * An access at an offset of a segment. Inline: a usable expand-up data segment (writable for a write) whose limit holds the operand, and
+   * a TLB hit; everything else (code segments, expand-down ones, faults) is TypeScript's.
+   */
+  private segmentedAccess(location: { id: number; bytes: number; access: 'r' | 'w' | 'rw' }, segment: number, offset: number, entry: number, p: number): void { // prettier-ignore
+    const { f, vcpu, pc, functions, to } = this.c;
+    const { id, bytes, access } = location;
+    const linear = this.local('i64');
+    const slot = this.local('i32');
+    const operandSegment = segment === OPERAND_SEGMENT;
+    f.get(vcpu);
+    if (operandSegment) f.get(pc).mem(Op.i32_load8_u, Rec.segment).i32(SEGMENT_STRIDE).op(Op.i32_mul).op(Op.i32_add);
+    f.set(slot);
+    const at = (field: number): number => State.segment + (operandSegment ? 0 : segment * SEGMENT_STRIDE) + field;
+    f.i32(-1).set(p);
+    const [mask, value] = access === 'r' ? [Ar.unusable | Ar.present | Ar.notSystem | Ar.code | Ar.expandDown, Ar.present | Ar.notSystem] : [Ar.unusable | Ar.present | Ar.notSystem | Ar.code | Ar.expandDown | Ar.writable, Ar.present | Ar.notSystem | Ar.writable]; // prettier-ignore
+    f.get(slot).mem(Op.i32_load, at(SegmentState.access)).i32(mask).op(Op.i32_and).i32(value).op(Op.i32_eq);
+    f.get(offset);
+    if (bytes > 1) f.i64(BigInt(bytes - 1)).op(Op.i64_add);
+    f.get(slot).mem(Op.i64_load32_u, at(SegmentState.limit)).op(Op.i64_le_u).op(Op.i32_and).if();
+    f.get(slot).mem(Op.i64_load, at(SegmentState.base)).get(offset).op(Op.i64_add).i64(0xffffffffn).op(Op.i64_and).tee(linear);
+    this.tlbHit(location, linear, entry);
+    f.if();
+    this.hostAddress(linear, entry, p);
+    f.end().end();
+    f.get(p).i32(-1).op(Op.i32_eq).if();
+    f.get(vcpu).get(offset).mem(Op.i64_store, State.accessLo);
+    f.get(vcpu).i32(packAccess(bytes, access, id));
+    if (operandSegment) f.get(pc).mem(Op.i32_load8_u, Rec.segment).i32(24).op(Op.i32_shl);
+    else f.i32(segment << 24);
+    f.op(Op.i32_or).call(functions.segmentedAccess).tee(p).i32(-1).op(Op.i32_eq).if();
     to.exit(Exit.pending);
     f.end().end();
   }
@@ -369,7 +417,7 @@ export class Lowering {
   }
 }
 
-/** Argument of the slow path: bytes, write bit, read-modify-write bit, number of the access in its instruction. */
+/** Argument of the slow path: bytes, write bit, read-modify-write bit, number of the access in its instruction; segmented ones add the segment at bit 24. */
 export function packAccess(bytes: number, access: 'r' | 'w' | 'rw', slot: number): number {
   return bytes | (access === 'r' ? 0 : 0x100) | (access === 'rw' ? 0x200 : 0) | (slot << 16);
 }

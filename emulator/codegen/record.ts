@@ -9,6 +9,7 @@ export const Rec = {
   base: 10, // u16, offset of an i64 slot
   index: 12, // u16
   scale: 14, // u8, log2
+  segment: 15, // u8, segment register of the memory operand (segmented shapes)
   offset: 16, // u16, page offset of the instruction
   nextOffset: 18, // u16, page offset of the next one
   instruction: 20, // i32, number of the decoded instruction (call-outs, faults)

@@ -3,15 +3,42 @@ import type { InterpreterImports } from '../codegen/interpreter';
 import { COMPUTE_SLOT } from '../codegen/lower';
 import { ComputeName } from '../isa/ir';
 import type { Mmu } from '../mmu/mmu';
+import { Seg, State } from '../spec/vcpu-state';
 import type { Cpu } from './cpu';
+import { segmentLinear } from './operands';
 
 /** @param cpuAt the vCPU whose state lies at a base address. */
+/** The same for compiled regions, whose accesses outside plain RAM the interpreter carries out. */
+export function createRegionCallbacks(mmu: Mmu, cpuAt: (base: number) => Cpu): InterpreterImports {
+  return { ...createCallbacks(mmu, cpuAt), slowAccess: (base, packed) => mmu.slowAccess(cpuAt(base), packed, true) };
+}
+
 export function createCallbacks(mmu: Mmu, cpuAt: (base: number) => Cpu): InterpreterImports {
   return {
     slowAccess: (base, packed) => mmu.slowAccess(cpuAt(base), packed),
+    segmentedAccess: (base, packed) => segmentedAccess(mmu, cpuAt(base), packed),
     commitStore: (base, slot) => mmu.commitStore(cpuAt(base), slot),
     compute: (base, name) => (divide(cpuAt(base), name === ComputeName.divS128) ? 1 : 0),
   };
+}
+
+/** The slow path of an access at an offset of a segment: limit, type and presence first, then that of its linear address. */
+function segmentedAccess(mmu: Mmu, cpu: Cpu, packed: number): number {
+  const segment = packed >>> 24;
+  const bytes = packed & 0xff;
+  const offset = cpu.get64(State.accessLo);
+  const linear = segmentLinear(cpu, segment, offset, bytes, (packed & 0x100) !== 0);
+  if (linear === undefined) return wrappedFrame(cpu, segment, offset, bytes) ? refuse(cpu) : -1;
+  cpu.set64(State.accessLo, linear);
+  return mmu.slowAccess(cpu, packed & 0xff_ffff);
+}
+
+/** PUSHA and POPA move SP eight times, so that their frame may wrap around at 64 KiB. */
+const wrappedFrame = (cpu: Cpu, segment: number, offset: bigint, bytes: number): boolean =>
+  segment === Seg.ss && bytes > 8 && cpu.segmentLimit(Seg.ss) === 0xffff && offset + BigInt(bytes) > 0x1_0000n;
+function refuse(cpu: Cpu): -1 {
+  cpu.notModelled('PUSHA or POPA with a frame that wraps around at 64 KiB');
+  return -1;
 }
 
 /** DIV and IDIV of RDX:RAX (SDM volume 2): false when the divisor is zero or the quotient does not fit. */

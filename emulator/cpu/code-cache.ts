@@ -4,7 +4,7 @@
  */
 import { Handler, Rec } from '../codegen/record';
 import type { InterpreterModule } from '../codegen/interpreter';
-import { type Decoded, type OpcodeTable, decode } from '../isa/decode';
+import { type DecodeMode, type Decoded, type OpcodeTable, decode } from '../isa/decode';
 import { BASE_RIP, type Instruction } from '../isa/instruction';
 import { handlerOf } from '../isa/shapes';
 import type { Row } from '../isa/row';
@@ -28,8 +28,16 @@ interface CodePage {
   readonly lines: Uint8Array;
 }
 
+/** What is compiled out of the records and must go with them. */
+export interface CompiledCode {
+  written(hpaPage: number, first: number, last: number): void;
+  reset(): void;
+}
+
 export class CodeCache {
   readonly startRecord: number;
+  /** Compiled regions, which stand on the records. */
+  regions: CompiledCode | undefined;
   private top: number;
   private pages = new Map<string, CodePage>();
   private byPage = new Map<number, CodePage[]>();
@@ -54,6 +62,7 @@ export class CodeCache {
 
   /** Throws all decoded code away. */
   reset(): void {
+    this.regions?.reset();
     for (const list of this.byPage.values()) for (const p of list) this.memory.pageFlags[p.hpa / 4096] &= ~1;
     this.pages = new Map();
     this.byPage = new Map();
@@ -64,6 +73,16 @@ export class CodeCache {
       cpu.set32(State.codeTable, 0);
       for (let i = 0; i < TlbEntry.count; i++) cpu.set32(State.tlb + i * TlbEntry.stride + TlbEntry.code, 0);
     }
+  }
+
+  /** What stands at a place of a page that lies wholly in it. */
+  decodedAt(hpaPage: number, mode: number, offset: number): Decoded | undefined {
+    const origin = RAM_FIRST + hpaPage;
+    return decode(this.table, this.memory.u8, origin + offset, origin + 4096, this.decodeMode(mode));
+  }
+
+  private decodeMode(mode: number): DecodeMode {
+    return { code64: (mode & Mode.code64) !== 0, code16: (mode & (Mode.code64 | Mode.code32)) === 0, features: this.features };
   }
 
   instructionAt(record: number): Instruction {
@@ -84,12 +103,13 @@ export class CodeCache {
   }
 
   private pageFor(hpaPage: number, mode: number): CodePage | undefined {
-    const key = `${hpaPage}/${mode & Mode.code64}`;
+    const codeMode = codeModeOf(mode);
+    const key = `${hpaPage}/${codeMode}`;
     const known = this.pages.get(key);
     if (known !== undefined) return known;
     if (this.memory.offsetOf(hpaPage) < 0) return undefined;
     if (this.top + TABLE_BYTES > ARENA_FIRST + ARENA_BYTES) this.reset();
-    const page: CodePage = { hpa: hpaPage, mode: mode & Mode.code64, table: this.top, lines: new Uint8Array(LINES) };
+    const page: CodePage = { hpa: hpaPage, mode: codeMode, table: this.top, lines: new Uint8Array(LINES) };
     this.memory.u8.fill(0, this.top, this.top + TABLE_BYTES);
     this.top += TABLE_BYTES;
     this.top = (this.top + 7) & ~7;
@@ -111,7 +131,7 @@ export class CodeCache {
     let at = offset;
     for (let n = 0; n < RUN; n++) {
       if (at >= 4096 || (n > 0 && i32[(page.table >> 2) + at] !== 0)) break;
-      const decoded = decode(this.table, u8, origin + at, origin + 4096, { code64: (mode & Mode.code64) !== 0, features: this.features });
+      const decoded = decode(this.table, u8, origin + at, origin + 4096, this.decodeMode(mode));
       if (decoded === undefined) {
         i32[(page.table >> 2) + at] = this.bare(Handler.cross, at, at);
         this.mark(page, at, 4096 - at);
@@ -125,24 +145,37 @@ export class CodeCache {
     this.bare(Handler.link, at, at);
   }
 
-  /** A record outside any table, for an instruction that crosses its page: executed once, followed by a link. */
-  temporaryRecord(bytes: Uint8Array, offset: number, mode: number): { record: number; decoded: Decoded } {
+  /** Whether an instruction (or one that is too long) lies wholly in the bytes. */
+  isWhole(bytes: Uint8Array, mode: number): boolean {
+    return decode(this.table, bytes, 0, bytes.length, this.decodeMode(mode)) !== undefined;
+  }
+
+  /**
+   * A record outside any table, for an instruction whose bytes were brought together: executed once, followed by a link, no breakpoint on
+   * it. Undefined: the instruction goes on behind the bytes.
+   */
+  temporaryRecord(bytes: Uint8Array, offset: number, mode: number): number | undefined {
     if (this.top + 8 * Rec.bytes > ARENA_FIRST + ARENA_BYTES) this.reset();
-    const decoded = decode(this.table, bytes, 0, bytes.length, { code64: (mode & Mode.code64) !== 0, features: this.features });
-    if (decoded === undefined) throw new Error('instruction longer than 15 bytes was not recognised');
+    const decoded = decode(this.table, bytes, 0, bytes.length, this.decodeMode(mode));
+    if (decoded === undefined) return undefined;
     const keep = this.top;
     const count = this.instructions.length;
     const record = this.emit(decoded, offset, mode);
     // Number 0 is kept for these, so that running them often does not make the list grow.
     this.instructions.length = count;
     this.instructions[0] = decoded.instruction;
-    for (let r = record; r < this.top; r += Rec.bytes) this.memory.i32[(r + Rec.instruction) >> 2] = 0;
+    const { i32, u16 } = this.memory;
+    for (let r = record; r < this.top; r += Rec.bytes) {
+      i32[(r + Rec.instruction) >> 2] = 0;
+      if (u16[r >> 1] === Handler.breakpoint) u16[r >> 1] = u16[(r + Rec.alternative) >> 1];
+    }
     this.bare(Handler.link, offset + decoded.instruction.length, offset + decoded.instruction.length);
     this.top = keep; // used at once, then overwritten
-    return { record, decoded };
+    return record;
   }
 
   setBreakpointOffsets(offsets: ReadonlySet<number>): void {
+    this.regions?.reset();
     const { i32, u16 } = this.memory;
     this.breakpointOffsets = new Set(offsets);
     for (const page of this.pages.values())
@@ -163,6 +196,7 @@ export class CodeCache {
     const hpaPage = hpa - (hpa % 4096);
     const first = hpa % 4096;
     const last = first + length - 1;
+    this.regions?.written(hpaPage, first, last);
     for (const page of this.byPage.get(hpaPage) ?? []) {
       let touched = false;
       for (let line = first >> 6; line <= last >> 6; line++) if (page.lines[line] !== 0) touched = true;
@@ -209,25 +243,24 @@ export class CodeCache {
     const string = row.string !== undefined || d.parsed.mnemonic === 'XLATB';
     if (insn.base === BASE_RIP) displacement += BigInt(next);
     if (row.body?.name === 'POP' && d.memory && insn.base === 4) displacement += BigInt(insn.operandSize);
-    const segmented = insn.segment === Seg.fs || insn.segment === Seg.gs;
+    const checked = !code64 && checksSegment(insn.segment, mode);
+    const withSegment = code64 && (insn.segment === Seg.fs || insn.segment === Seg.gs);
     if (row.body !== undefined && string) {
-      base = segmented ? segmentSlot(insn.segment, SegmentState.base) : State.zero;
+      base = withSegment ? segmentSlot(insn.segment, SegmentState.base) : State.zero;
       index = State.zero;
       displacement = 0n;
     } else if (row.body !== undefined && d.memory) {
       const wraps = insn.addressSize !== 8 && !(insn.base < 0 && insn.index < 0);
-      const withSegment = segmented && row.addressOnly !== true;
+      const addsBase = withSegment && row.addressOnly !== true;
       if (!wraps && insn.addressSize !== 8) displacement = BigInt.asUintN(insn.addressSize * 8, displacement);
-      if (wraps || withSegment) {
-        const handler = code64 ? Handler.address64 : withSegment ? Handler.address32Segment : Handler.address32;
-        first = this.bare(handler, offset, next);
+      if (wraps || addsBase) {
+        first = this.bare(code64 ? Handler.address64 : Handler.address32, offset, next);
         u16[(first + Rec.base) >> 1] = base;
         u16[(first + Rec.index) >> 1] = index;
         u8[first + Rec.scale] = scale;
         view.setBigInt64(first + Rec.displacement, displacement, true);
         view.setBigInt64(first + Rec.immediate, insn.addressSize === 8 ? -1n : (1n << BigInt(insn.addressSize * 8)) - 1n, true);
-        u16[(first + Rec.operand) >> 1] = withSegment ? segmentSlot(insn.segment, SegmentState.base) : State.zero;
-        u16[(first + Rec.operand + 2) >> 1] = withSegment ? segmentSlot(insn.segment, SegmentState.limit) : State.zero;
+        u16[(first + Rec.operand) >> 1] = addsBase ? segmentSlot(insn.segment, SegmentState.base) : State.zero;
         base = State.eaTemp;
         index = State.zero;
         scale = 0;
@@ -245,10 +278,11 @@ export class CodeCache {
     u16[(record + Rec.base) >> 1] = base;
     u16[(record + Rec.index) >> 1] = index;
     u8[record + Rec.scale] = scale;
+    u8[record + Rec.segment] = insn.segment;
     view.setBigInt64(record + Rec.displacement, BigInt.asIntN(64, displacement), true);
     const relative = d.parsed.operands.some((o) => o.encoding === 'relative');
     view.setBigInt64(record + Rec.immediate, relative ? insn.immediate + BigInt(next) : insn.immediate, true);
-    if (row.body !== undefined) u16[record >> 1] = this.handlerNumber(d, code64);
+    if (row.body !== undefined) u16[record >> 1] = this.handlerNumber(d, mode, checked);
     u16[(record + Rec.alternative) >> 1] = u16[record >> 1];
     const start = first !== 0 ? first : record;
     if (this.breakpointOffsets.has(offset)) {
@@ -258,14 +292,17 @@ export class CodeCache {
     return start;
   }
 
-  private handlerNumber(d: Decoded, code64: boolean): number {
+  private handlerNumber(d: Decoded, mode: number, checked: boolean): number {
     const { addressSize, rep } = d.instruction;
-    const key = `${d.memory}${code64}${addressSize}${d.row.string ? rep : 0}`;
+    const code64 = (mode & Mode.code64) !== 0;
+    const segmented = (mode & Mode.segmented) !== 0 || (checked && (d.memory || d.row.string !== undefined || d.parsed.mnemonic === 'XLATB'));
+    const stack = code64 ? 8 : mode & Mode.stack32 ? 4 : 2;
+    const key = `${d.memory}${code64}${segmented}${stack}${addressSize}${d.row.string ? rep : 0}`;
     let byKey = this.handlers.get(d.row);
     if (byKey === undefined) this.handlers.set(d.row, (byKey = new Map()));
     let number = byKey.get(key);
     if (number === undefined) {
-      const h = handlerOf(d.row, d.memory, { stack: code64 ? 8 : 4, address: addressSize, code64, rep });
+      const h = handlerOf(d.row, d.memory, { stack, address: addressSize, code64, segmented, rep });
       number = this.interpreter.handlers.get(h.key);
       if (number === undefined) throw new Error(`no handler for ${h.key}`);
       byKey.set(key, number);
@@ -275,6 +312,12 @@ export class CodeCache {
 }
 
 const slot = (register: number): number => (register < 0 ? State.zero : register === BASE_RIP ? State.pageIp : State.gpr + register * 8);
+/** In flat code DS, ES and SS need no check; CS (which cannot be written), FS and GS (which may have any base and limit) do. */
+export const checksSegment = (segment: number, mode: number): boolean =>
+  (mode & Mode.segmented) !== 0 || segment === Seg.cs || segment === Seg.fs || segment === Seg.gs;
+/** The part of the mode word that decoded code depends on. */
+const codeModeOf = (mode: number): number =>
+  mode & Mode.code64 ? Mode.code64 : mode & (Mode.segmented | Mode.code32 | Mode.stack32);
 const segmentSlot = (segment: number, field: number): number => State.segment + segment * SEGMENT_STRIDE + field;
 
 /** After these the next instruction is not simply the one behind. */

@@ -90,8 +90,8 @@ export function writeCr3(cpu: Cpu, value: bigint): Outcome {
   const cr3 = pcids ? value & ~CR3_NO_FLUSH : value;
   if (cpu.longMode && cr3 >> BigInt(cpu.model.maxPhyAddr)) return generalProtection(cpu);
   cpu.set64(State.cr3, cr3);
-  cpu.modeChanged();
-  if (!(pcids && value & CR3_NO_FLUSH)) cpu.mmu.flushCurrentContext(cpu);
+  if (pcids && value & CR3_NO_FLUSH) cpu.modeChanged();
+  else cpu.mmu.flushPcid(cpu, pcids ? Number(cr3 & 0xfffn) : 0);
   return Outcome.next;
 }
 

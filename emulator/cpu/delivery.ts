@@ -26,6 +26,8 @@ export interface DeliveredEvent {
   readonly length?: number;
   /** #DB only: it is a fault (general detect), so that the pushed RFLAGS image has RF set. */
   readonly debugFault?: boolean;
+  /** Injected by VM entry: the pushed RFLAGS image keeps RF as it is ("Details of Vectored-Event Injection"). */
+  readonly injected?: boolean;
 }
 
 const isSoftware = (type: EventType): boolean => type >= EventType.softwareInterrupt;
@@ -68,7 +70,10 @@ export function deliverEvent(cpu: Cpu, ports: CpuPorts, event: DeliveredEvent): 
 
 /** RFLAGS image: RF is set for fault-class exceptions ("Instruction-Breakpoint Exception Condition"). */
 function flagsImage(cpu: Cpu, event: DeliveredEvent): bigint {
-  const fault = event.type === EventType.hardwareException && (FAULT_CLASS_VECTORS.includes(event.vector) || event.debugFault === true);
+  const fault =
+    event.injected !== true &&
+    event.type === EventType.hardwareException &&
+    (FAULT_CLASS_VECTORS.includes(event.vector) || event.debugFault === true);
   return BigInt((cpu.flags | (fault ? Flag.RF : 0)) >>> 0);
 }
 

@@ -5,7 +5,7 @@
 import type { InterpreterExports } from '../codegen/interpreter';
 import { Exit, Handler, Rec } from '../codegen/record';
 import type { Instruction } from '../isa/instruction';
-import { EventType } from '../spec/registers';
+import { EventType, Vector } from '../spec/registers';
 import { Flag, Mode, Seg, State, TlbEntry } from '../spec/vcpu-state';
 import { Access, type Mmu, NON_CANONICAL } from '../mmu/mmu';
 import { entryPage } from '../mmu/tlb';
@@ -15,11 +15,14 @@ import { clearVectoring, deliverEvent } from './delivery';
 import { deliverSingleStep, handlePendingException } from './faults';
 import { Outcome } from './outcome';
 import type { CpuPorts } from './ports';
+import type { Regions } from './regions';
 import { systemInstructions } from './system-instructions';
 
 /** Why `run` came back. 'event': the observer asked for a stop after a step. */
 export type RunEnd = 'budget' | 'event' | 'breakpoint' | 'halted' | 'shutdown' | 'stopped';
 
+/** Steps after which generated code comes back, so that engines can put better code in its place (WebAssembly has no on-stack replacement). */
+const CHUNK = 100_000;
 const SHADOW = 3; // blocking by STI and by MOV SS
 const BS = 1 << 14;
 const ACTIVITY_HLT = 1;
@@ -52,6 +55,7 @@ export class Processor {
     readonly cpu: Cpu,
     private readonly mmu: Mmu,
     private readonly code: CodeCache,
+    private readonly regions: Regions,
     private readonly generated: InterpreterExports,
     private readonly ports: CpuPorts,
     private readonly isBreakpoint: (ip: bigint) => boolean,
@@ -79,7 +83,7 @@ export class Processor {
       const shadow = cpu.i32[State.interruptibility >> 2] & SHADOW;
       const resume = cpu.i32[State.systemFlags >> 2] & Flag.RF;
       const single = cpu.i32[State.boundary >> 2] !== 0 || shadow !== 0 || resume !== 0;
-      const end = this.enter(this.code.startRecord, single ? 1 : Math.min(left, 0x7fffffff), shadow, resume, ignore);
+      const end = this.enter(this.code.startRecord, single ? 1 : Math.min(left, CHUNK), shadow, resume, ignore);
       if (end !== undefined) return end;
       ignore = false;
     }
@@ -94,7 +98,9 @@ export class Processor {
       const type = ((info >>> 8) & 7) as EventType;
       const vector = info & 0xff;
       const errorCode = info & (1 << 11) ? cpu.get32(State.pendingEventError) : undefined;
-      this.concludeDelivery(deliverEvent(cpu, ports, { vector, type, errorCode, length: cpu.get32(State.pendingEventLength) }));
+      this.concludeDelivery(
+        deliverEvent(cpu, ports, { vector, type, errorCode, length: cpu.get32(State.pendingEventLength), injected: true }),
+      );
       return true;
     }
     if (cpu.i32[State.boundary >> 2] & ~1 && ports.vmx.atBoundary(cpu)) {
@@ -114,6 +120,7 @@ export class Processor {
     const { cpu } = this;
     const trap = (cpu.i32[State.systemFlags >> 2] & Flag.TF) !== 0;
     cpu.i32[State.budget >> 2] = budget;
+    this.regions.breathe();
     const exit = this.generated.enter(cpu.base, start);
     const done = budget - cpu.i32[State.budget >> 2];
     if (done > 0) {
@@ -127,9 +134,12 @@ export class Processor {
         this.decode();
         return undefined;
       case Exit.fetch:
-        this.fetch();
-        return undefined;
+        return this.fetch(shadow, resume, ignoreBreakpoint);
       case Exit.pending:
+        if (cpu.stop !== undefined) {
+          cpu.set32(State.pendingKind, 0);
+          return undefined;
+        }
         this.correctStackFault();
         this.concludeException(handlePendingException(cpu, this.ports));
         return undefined;
@@ -137,15 +147,15 @@ export class Processor {
         this.callOut(this.code.instructionAt(cpu.get32(State.exitRecord)), shadow, resume, trap);
         return undefined;
       case Exit.cross:
-        return this.crossPage(shadow, resume, ignoreBreakpoint);
+        return this.singleInstruction(shadow, resume, ignoreBreakpoint);
       case Exit.breakpoint:
-        if (!ignoreBreakpoint && this.isBreakpoint(cpu.rip)) return 'breakpoint';
+        if (!ignoreBreakpoint && this.isBreakpoint(this.linearIp())) return 'breakpoint';
         return this.pastBreakpoint(shadow, resume);
       case Exit.hot:
+        this.regions.hot(cpu.getF64(State.fetchHpa), this.mode(), Number(this.linearIp() & 0xfffn));
         return undefined;
-      case Exit.notFlat:
-        cpu.notModelled('a 32-bit FS or GS segment with a limit below 4 GiB');
-        return undefined;
+      case Exit.redo:
+        return this.enter(this.code.startRecord, 1, shadow, resume, true);
       default:
         throw new Error(`generated code returned ${exit}`);
     }
@@ -239,41 +249,56 @@ export class Processor {
     if (!this.modelledMode()) return;
     const hpa = cpu.getF64(State.fetchHpa);
     const table = code.tableFor(hpa, this.mode());
-    const offset = Number(cpu.rip & 0xfffn);
+    const offset = Number(this.linearIp() & 0xfffn);
     if (this.code.recordAt(table, offset) === 0) code.decodeRun(hpa, this.mode(), offset);
     cpu.set32(State.codeTable, code.tableFor(hpa, this.mode()));
   }
 
   private modelledMode(): boolean {
-    const mode = this.mode();
-    const { cpu } = this;
-    if (mode & Mode.code64) return true;
-    if ((mode & Mode.protectedMode) === 0) cpu.notModelled('real-address mode');
-    else if ((mode & Mode.code32) === 0) cpu.notModelled('16-bit code segments');
-    else if (cpu.flag(Flag.VM)) cpu.notModelled('virtual-8086 mode');
-    else if ((mode & Mode.flat) === 0)
-      cpu.notModelled('32-bit code with segments that are not flat (CS, SS, DS and ES with base 0 and limit 4 GiB)');
-    else if ((mode & Mode.stack32) === 0) cpu.notModelled('a 16-bit stack segment');
-    else return true;
+    if (!this.cpu.flag(Flag.VM)) return true;
+    this.cpu.notModelled('virtual-8086 mode');
     return false;
   }
 
+  /** Linear address of the instruction pointer. */
+  private linearIp(): bigint {
+    const { cpu } = this;
+    return (cpu.rip + cpu.get64(State.csBase)) & cpu.get64(State.ipMask);
+  }
+
   /** Control has come to another page: its translation, through the TLB. */
-  private fetch(): void {
+  private fetch(shadow: number, resume: number, ignoreBreakpoint: boolean): RunEnd | undefined {
     const { cpu, code } = this;
-    if (!this.modelledMode()) return;
-    const ip = cpu.rip;
-    const lo = Number(ip & 0xffffffffn) >>> 0;
-    const hi = Number(ip >> 32n) >>> 0;
+    if (!this.modelledMode()) return undefined;
+    const segmented = (this.mode() & Mode.segmented) !== 0;
+    if (segmented && cpu.rip > BigInt(cpu.get32(State.csLimit))) return this.beyondCodeLimit();
+    const linear = this.linearIp();
+    const lo = Number(linear & 0xffffffffn) >>> 0;
+    const hi = Number(linear >> 32n) >>> 0;
     const i = this.translateFetch(lo, hi);
-    if (i < 0) return;
+    if (i < 0) return undefined;
     const hpa = entryPage(cpu, i);
-    const table = code.tableFor(hpa, this.mode());
-    cpu.set32(State.tlb + i * TlbEntry.stride + TlbEntry.code, table);
-    cpu.set32(State.codeTable, table);
+    const page = linear & ~0xfffn;
+    const pageIp = page - cpu.get64(State.csBase);
     cpu.setF64(State.fetchHpa, hpa);
-    cpu.set64(State.fetchPage, ip & ~0xfffn);
-    cpu.set64(State.pageIp, ip & ~0xfffn);
+    cpu.set64(State.pageIp, BigInt.asUintN(64, pageIp));
+    // Where the limit of CS ends inside the page, each instruction is asked for by itself.
+    const lastIp = BigInt.asUintN(32, pageIp + 4095n);
+    if (segmented && (lastIp > BigInt(cpu.get32(State.csLimit)) || lastIp < cpu.rip))
+      return this.singleInstruction(shadow, resume, ignoreBreakpoint);
+    const table = code.tableFor(hpa, this.mode());
+    // Segmented code asks here at every change of page: the entry does not say which base and limit its table was checked for.
+    cpu.set32(State.tlb + i * TlbEntry.stride + TlbEntry.code, segmented ? 0 : table);
+    cpu.set32(State.codeTable, table);
+    cpu.set64(State.fetchPage, page);
+    return undefined;
+  }
+
+  /** #GP(0): the instruction, or part of it, lies beyond the limit of CS. */
+  private beyondCodeLimit(): undefined {
+    this.cpu.raise(Vector.GP, 0);
+    this.concludeException(handlePendingException(this.cpu, this.ports));
+    return undefined;
   }
 
   /** TLB entry for a fetch; -1: the fault has been dealt with as a step, or the machine stops. */
@@ -292,19 +317,30 @@ export class Processor {
     return i;
   }
 
-  /** An instruction whose bytes lie in two pages is decoded each time, since the second page's translation can change. */
-  private crossPage(shadow: number, resume: number, ignoreBreakpoint: boolean): RunEnd | undefined {
+  /**
+   * An instruction that is decoded each time: its bytes lie in two pages, of which the second one's translation can change, or near the
+   * limit of CS. State.fetchHpa and State.pageIp are those of its first page.
+   */
+  private singleInstruction(shadow: number, resume: number, ignoreBreakpoint: boolean): RunEnd | undefined {
     const { cpu, code } = this;
-    const ip = cpu.rip;
-    if (!ignoreBreakpoint && this.isBreakpoint(ip)) return 'breakpoint';
-    const offset = Number(ip & 0xfffn);
-    const next = ((ip & ~0xfffn) + 4096n) & cpu.get64(State.ipMask);
-    const i = this.translateFetch(Number(next & 0xffffffffn) >>> 0, Number(next >> 32n) >>> 0);
-    if (i < 0) return undefined;
-    const bytes = new Uint8Array(4096 - offset + 15);
-    bytes.set(cpu.memory.physRead(cpu.getF64(State.fetchHpa) + offset, 4096 - offset));
-    bytes.set(cpu.memory.physRead(entryPage(cpu, i), 15), 4096 - offset);
-    const { record } = code.temporaryRecord(bytes.subarray(0, Math.max(15, 4096 - offset)), offset, this.mode());
+    const linear = this.linearIp();
+    if (!ignoreBreakpoint && this.isBreakpoint(linear)) return 'breakpoint';
+    const offset = Number(linear & 0xfffn);
+    const segmented = (this.mode() & Mode.segmented) !== 0;
+    const allowed = segmented ? Math.min(15, cpu.get32(State.csLimit) - Number(cpu.rip) + 1) : 15;
+    const inPage = Math.min(allowed, 4096 - offset);
+    let bytes = cpu.memory.physRead(cpu.getF64(State.fetchHpa) + offset, inPage);
+    if (inPage < allowed && !code.isWhole(bytes, this.mode())) {
+      const next = (linear + BigInt(inPage)) & cpu.get64(State.ipMask);
+      const i = this.translateFetch(Number(next & 0xffffffffn) >>> 0, Number(next >> 32n) >>> 0);
+      if (i < 0) return undefined;
+      const first = bytes;
+      bytes = new Uint8Array(allowed);
+      bytes.set(first);
+      bytes.set(cpu.memory.physRead(entryPage(cpu, i), allowed - inPage), inPage);
+    }
+    const record = code.temporaryRecord(bytes, offset, this.mode());
+    if (record === undefined) return this.beyondCodeLimit();
     cpu.set32(State.codeTable, code.tableFor(cpu.getF64(State.fetchHpa), this.mode()));
     return this.enter(record, 1, shadow, resume, true);
   }

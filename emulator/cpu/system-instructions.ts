@@ -6,6 +6,7 @@ import { cpuid } from '../spec/cpuid';
 import { Activity, Cr0, Cr4, Vector } from '../spec/registers';
 import { State } from '../spec/vcpu-state';
 import { controlRegisterInstructions } from './control-registers';
+import { accessControlInstructions } from './access-control-instructions';
 import type { Cpu } from './cpu';
 import { farTransferInstructions } from './far-transfers';
 import { fastSystemCallInstructions } from './fast-system-calls';
@@ -13,9 +14,11 @@ import { flagInstructions } from './flag-instructions';
 import { generalProtection, instructionExits, invalidOpcode, type SystemHandler } from './handler';
 import { ioInstructions } from './io-instructions';
 import { msrInstructions } from './msr';
-import { effectiveAddress, isCanonical, operandLinear, uncheckedLinear } from './operands';
+import { effectiveAddress, isCanonical, operandLinear, segmentLinear, uncheckedLinear } from './operands';
 import { Outcome } from './outcome';
 import type { CpuPorts, VmxInstruction } from './ports';
+import { randomInstructions } from './random-instructions';
+import { segmentBaseInstructions } from './segment-base-instructions';
 import { segmentInstructions } from './segment-instructions';
 import { softwareInterruptInstructions } from './software-interrupts';
 import { enter } from './stack-frame';
@@ -27,6 +30,8 @@ const RAX = 0;
 const RCX = 1;
 const RDX = 2;
 const RBX = 3;
+/** MWAIT extension in ECX: interrupts break the wait although they are masked (CPUID leaf 5). */
+const MWAIT_INTERRUPT_BREAK = 1;
 
 const cpuidHandler: SystemHandler = (cpu, insn, ports) => {
   if (insn.lock) return invalidOpcode(cpu);
@@ -106,6 +111,33 @@ const clflush: SystemHandler = (cpu, insn) => {
   return linear === undefined || cpu.loadLinear(linear, 1) === undefined ? Outcome.pending : Outcome.next;
 };
 
+/** IA32_MISC_ENABLE bit 18: MONITOR and MWAIT are there. */
+const ENABLE_MONITOR = 1n << 18n;
+
+/** MONITOR arms the monitor on the line at DS:RAX (another segment by an override), which it reads as a byte load does. */
+const monitor: SystemHandler = (cpu, insn, ports) => {
+  if (insn.lock || cpu.cpl !== 0 || !(cpu.get64(State.miscEnable) & ENABLE_MONITOR)) return invalidOpcode(cpu);
+  if (instructionExits(cpu, ports, 'MONITOR', insn.length)) return Outcome.exited;
+  if (cpu.gpr32(RCX) !== 0) return generalProtection(cpu);
+  const offset = BigInt.asUintN(insn.addressSize * 8, cpu.gpr(RAX));
+  const linear = segmentLinear(cpu, insn.segment, offset, 1, false);
+  if (linear === undefined || cpu.loadLinear(linear, 1) === undefined) return Outcome.pending;
+  cpu.set32(State.monitorArmed, 1);
+  return Outcome.next;
+};
+
+/**
+ * MWAIT may go on at any time (the manual lists "implementation-dependent" events); here it always does at once, so that software which waits in
+ * a loop around it sees every store.
+ */
+const mwait: SystemHandler = (cpu, insn, ports) => {
+  if (insn.lock || cpu.cpl !== 0 || !(cpu.get64(State.miscEnable) & ENABLE_MONITOR)) return invalidOpcode(cpu);
+  if (instructionExits(cpu, ports, 'MWAIT', insn.length)) return Outcome.exited;
+  if (cpu.gpr32(RCX) & ~MWAIT_INTERRUPT_BREAK) return generalProtection(cpu);
+  cpu.set32(State.monitorArmed, 0);
+  return Outcome.next;
+};
+
 /** x87, MMX and SSE: the exceptions by which an operating system controls these units, then the sentence that they are not built. */
 const floatingPoint: SystemHandler = (cpu, insn) => {
   if (insn.lock) return invalidOpcode(cpu);
@@ -154,6 +186,9 @@ export const systemInstructions: Readonly<Record<string, SystemHandler>> = {
   ...flagInstructions,
   ...ioInstructions,
   ...msrInstructions,
+  ...accessControlInstructions,
+  ...randomInstructions,
+  ...segmentBaseInstructions,
   CPUID: cpuidHandler,
   HLT: privileged('HLT', (cpu) => cpu.set32(State.activity, Activity.hlt)),
   INVD: privileged('INVD', () => {}),
@@ -169,10 +204,8 @@ export const systemInstructions: Readonly<Record<string, SystemHandler>> = {
   // CR4.OSXSAVE cannot be set: XSAVE is not built.
   XGETBV: undefinedInstruction,
   XSETBV: undefinedInstruction,
-  MONITOR: undefinedInstruction,
-  MWAIT: undefinedInstruction,
-  RDRAND: undefinedInstruction,
-  RDSEED: undefinedInstruction,
+  MONITOR: monitor,
+  MWAIT: mwait,
   UD: undefinedInstruction,
   // Longer than 15 bytes.
   TOO_LONG: (cpu) => generalProtection(cpu),

@@ -2,6 +2,7 @@
 import type { InspectNode, Level } from '../api';
 import type { Cpu } from '../cpu/cpu';
 import type { PhysicalMemory } from '../memory/physical-memory';
+import { exceptionRow } from '../spec/exceptions';
 import { type PagingFormat, eptFormat } from '../spec/paging';
 import { State } from '../spec/vcpu-state';
 import { Field } from '../spec/vmcs-fields';
@@ -18,10 +19,10 @@ const GATE_TYPES: Readonly<Record<number, string>> = {
   14: 'interrupt gate',
   15: 'trap gate',
 };
-const VECTOR_NAMES = [
-  '#DE divide error', '#DB debug', 'NMI', '#BP breakpoint', '#OF overflow', '#BR BOUND range', '#UD invalid opcode', '#NM no math coprocessor', '#DF double fault', 'coprocessor segment overrun', '#TS invalid TSS',
-  '#NP segment not present', '#SS stack fault', '#GP general protection', '#PF page fault', 'reserved', '#MF x87 error', '#AC alignment check', '#MC machine check', '#XM SIMD', '#VE virtualization', '#CP control protection',
-]; // prettier-ignore
+const vectorName = (vector: number): string => {
+  const row = exceptionRow(vector);
+  return row === undefined ? (vector < 32 ? 'reserved' : 'interrupt') : `${row.mnemonic} ${row.words}`;
+};
 
 /** The 256 gates of a level's IDT; those past its limit are left out and said so. */
 export function idtNodes(cpu: Cpu, memory: PhysicalMemory, resolver: Resolver, level: Level, id: string): InspectNode[] {
@@ -34,7 +35,7 @@ export function idtNodes(cpu: Cpu, memory: PhysicalMemory, resolver: Resolver, l
   const size = long ? 16 : 8;
   const nodes: InspectNode[] = [];
   for (let vector = 0; vector < 256; vector++) {
-    const name = `${vector} ${VECTOR_NAMES[vector] ?? (vector < 32 ? 'reserved' : 'interrupt')}`;
+    const name = `${vector} ${vectorName(vector)}`;
     const linear = base + BigInt(vector * size);
     const common = { id: `${id}/${vector}`, label: name, expandable: false, memory: { space: 'gva' as const, level, address: linear } };
     if (vector * size + size - 1 > limit) {

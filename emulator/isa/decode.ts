@@ -1,6 +1,6 @@
 /**
- * Decodes one instruction by the rows (SDM volume 2, "Instruction Format"), for 32-bit and 64-bit code. Undefined opcodes decode to the UD
- * call-out, too long ones to TOO_LONG. Not modelled: 16-bit code.
+ * Decodes one instruction by the rows (SDM volume 2, "Instruction Format"), for 16-bit, 32-bit and 64-bit code. Undefined opcodes decode
+ * to the UD call-out, too long ones to TOO_LONG.
  */
 import { Seg } from '../spec/vcpu-state';
 import type { Size } from './ir';
@@ -29,9 +29,12 @@ interface Candidate {
   readonly parsed: ParsedRow;
 }
 
+/** Added to the map number of VEX-encoded rows. */
+const VEX_MAP = 4;
+
 /** Rows by opcode map and opcode byte, mandatory prefixes first. */
 export class OpcodeTable {
-  private readonly candidates: (Candidate[] | undefined)[] = new Array<Candidate[] | undefined>(1024);
+  private readonly candidates: (Candidate[] | undefined)[] = new Array<Candidate[] | undefined>(2048);
   readonly undefinedRow: Candidate;
   readonly tooLongRow: Candidate;
 
@@ -42,7 +45,8 @@ export class OpcodeTable {
     for (const row of rows) {
       const c = make(row);
       const first = c.parsed.opcode;
-      for (let n = 0; n < (c.parsed.opcodeRegister ? 8 : 1); n++) (this.candidates[(c.parsed.map << 8) | (first + n)] ??= []).push(c);
+      const map = c.parsed.map | (c.parsed.vex ? VEX_MAP : 0);
+      for (let n = 0; n < (c.parsed.opcodeRegister ? 8 : 1); n++) (this.candidates[(map << 8) | (first + n)] ??= []).push(c);
     }
     const rank = (c: Candidate): number => (c.parsed.mandatoryPrefix ? 0 : 2) + (c.parsed.fixedModRm >= 0 ? 0 : 1);
     for (const list of this.candidates) list?.sort((a, b) => rank(a) - rank(b));
@@ -54,6 +58,8 @@ export class OpcodeTable {
 
 export interface DecodeMode {
   readonly code64: boolean;
+  /** Default operand and address sizes of 16 bits (CS.D = 0 outside 64-bit code, real-address and virtual-8086 mode). */
+  readonly code16?: boolean;
   readonly features: ReadonlySet<string>;
 }
 
@@ -64,8 +70,9 @@ export interface DecodeMode {
 export function decode(table: OpcodeTable, bytes: Uint8Array, start: number, end: number, mode: DecodeMode): Decoded | undefined {
   const limit = Math.min(end, start + 15);
   const { code64 } = mode;
+  const code16 = mode.code16 === true;
   let at = start;
-  let operand16 = false;
+  let prefix66 = false;
   let otherAddress = false;
   let lock = false;
   let rep: 0 | 0xf2 | 0xf3 = 0;
@@ -74,7 +81,7 @@ export function decode(table: OpcodeTable, bytes: Uint8Array, start: number, end
   for (; ; at++) {
     if (at >= limit) return outOfBytes(table, start, end);
     const b = bytes[at];
-    if (b === 0x66) operand16 = true;
+    if (b === 0x66) prefix66 = true;
     else if (b === 0x67) otherAddress = true;
     else if (b === 0xf0) lock = true;
     else if (b === 0xf2 || b === 0xf3) rep = b;
@@ -88,7 +95,30 @@ export function decode(table: OpcodeTable, bytes: Uint8Array, start: number, end
   }
   let map = 0;
   let opcode = bytes[at++];
-  if (opcode === 0x0f) {
+  /** VEX.pp as the prefix that it stands for, -1: no VEX prefix. */
+  let vexPrefix = -1;
+  let vvvv = 0;
+  if (opcode === 0xc4 || opcode === 0xc5) {
+    if (at >= limit) return outOfBytes(table, start, end);
+    // Outside 64-bit code a memory operand makes it LES or LDS.
+    if (code64 || bytes[at] >= 0xc0) {
+      const three = opcode === 0xc4;
+      if (at + (three ? 2 : 1) >= limit) return outOfBytes(table, start, end);
+      const inverted = ~bytes[at] & 0xe0;
+      map = three ? bytes[at++] & 0x1f : 1;
+      const last = bytes[at++];
+      opcode = bytes[at++];
+      vexPrefix = [0, 0x66, 0xf3, 0xf2][last & 3];
+      vvvv = (~last >> 3) & 15;
+      // 66, F2, F3, LOCK and REX before it are #UD; so are 256-bit lengths here.
+      if (prefix66 || rep !== 0 || lock || rex !== 0 || map < 1 || map > 3 || (last & 4) !== 0)
+        return plain(table.undefinedRow, at - start, code64);
+      if (code64) rex = (three ? (last >> 4) & 8 : 0) | (three ? inverted >> 5 : (inverted >> 5) & 4);
+      else vvvv &= 7;
+      map |= VEX_MAP;
+    }
+  }
+  if (opcode === 0x0f && vexPrefix < 0) {
     if (at >= limit) return outOfBytes(table, start, end);
     opcode = bytes[at++];
     map = 1;
@@ -115,15 +145,17 @@ export function decode(table: OpcodeTable, bytes: Uint8Array, start: number, end
     const { parsed, row } = c;
     if (row.only !== undefined && (row.only === 64) !== code64) continue;
     if (row.feature !== undefined && !mode.features.has(row.feature)) continue;
-    if (parsed.mandatoryPrefix === 0x66 ? !operand16 || rep !== 0 : parsed.mandatoryPrefix !== 0 && parsed.mandatoryPrefix !== rep)
+    if (parsed.vex) {
+      if (parsed.mandatoryPrefix !== vexPrefix || (vvvv !== 0 && !parsed.operands.some((o) => o.encoding === 'vvvv'))) continue;
+    } else if (parsed.mandatoryPrefix === 0x66 ? !prefix66 || rep !== 0 : parsed.mandatoryPrefix !== 0 && parsed.mandatoryPrefix !== rep)
       continue;
-    if (parsed.noPrefix && (operand16 || rep !== 0)) continue;
-    if (parsed.map >= 2 && parsed.mandatoryPrefix === 0 && rep !== 0) continue;
+    if (parsed.noPrefix && (prefix66 || rep !== 0)) continue;
+    if (parsed.map >= 2 && !parsed.vex && parsed.mandatoryPrefix === 0 && rep !== 0) continue;
     if (parsed.fixedModRm >= 0 && parsed.fixedModRm !== modrm) continue;
     if (parsed.digit >= 0 && parsed.digit !== ((modrm >> 3) & 7)) continue;
     if (parsed.hasModRm && parsed.fixedModRm < 0 && parsed.rmKind === (mod === 3 ? 'memory' : 'register')) continue;
     if (parsed.mnemonic === 'NOP' && map === 0 && (rex & 1) !== 0) continue;
-    operandSize = effectiveOperandSize(row, code64, rexW, operand16);
+    operandSize = effectiveOperandSize(row, code64, rexW, prefix66 !== code16);
     if (row.operandSize !== undefined && row.operandSize !== operandSize) continue;
     chosen = c;
     break;
@@ -132,7 +164,7 @@ export function decode(table: OpcodeTable, bytes: Uint8Array, start: number, end
   const { row, parsed } = chosen;
   if (parsed.hasModRm) at++;
 
-  const addressSize: 2 | 4 | 8 = code64 ? (otherAddress ? 4 : 8) : otherAddress ? 2 : 4;
+  const addressSize: 2 | 4 | 8 = code64 ? (otherAddress ? 4 : 8) : otherAddress !== code16 ? 2 : 4;
   let rm = -1;
   let base = -1;
   let index = -1;
@@ -215,7 +247,7 @@ export function decode(table: OpcodeTable, bytes: Uint8Array, start: number, end
     mnemonic: parsed.mnemonic,
     system: row.system ?? '',
     length,
-    opcode: map === 0 ? opcode : map === 1 ? 0x0f00 | opcode : (map === 2 ? 0x0f3800 : 0x0f3a00) | opcode,
+    opcode: map === 0 ? opcode : (map & 3) === 1 ? 0x0f00 | opcode : ((map & 3) === 2 ? 0x0f3800 : 0x0f3a00) | opcode,
     operandSize: byteOperand ? 1 : portForm && operandSize === 8 ? 4 : operandSize,
     addressSize,
     lock,
@@ -240,6 +272,7 @@ export function decode(table: OpcodeTable, bytes: Uint8Array, start: number, end
     else if (spec.encoding === 'rm' && !memory) register = rm;
     else if (spec.encoding === 'opcode-reg') register = rm;
     else if (spec.encoding === 'fixed') register = spec.register;
+    else if (spec.encoding === 'vvvv') register = vvvv;
     const high = register >= 4 && register < 8 && rex === 0 && spec.size === 1 && spec.encoding !== 'fixed';
     return { spec, register: high ? register - 4 : register, high };
   });

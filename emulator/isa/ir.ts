@@ -19,7 +19,7 @@ export type Expr =
   | { readonly op: 'branchTarget'; readonly type: 'i64' }
   /** IP of the next instruction. */
   | { readonly op: 'nextIp'; readonly type: 'i64' }
-  /** Linear address of the memory operand. */
+  /** Linear address of the memory operand; in segmented shapes its offset, cut to the address size. */
   | { readonly op: 'ea'; readonly type: 'i64' }
   | { readonly op: BinaryOp; readonly type: Type; readonly a: Expr; readonly b: Expr }
   | { readonly op: UnaryOp; readonly type: Type; readonly a: Expr }
@@ -39,6 +39,9 @@ export type Location =
   | { readonly kind: 'register'; readonly ref: RegisterRef; readonly size: Size }
   | { readonly kind: 'memory'; readonly id: number; readonly access: 'r' | 'w' | 'rw'; readonly bytes: number };
 
+/** The effective segment of the instruction's memory operand (default or override), as the decoder found it. */
+export const OPERAND_SEGMENT = -1;
+
 /** How the lazy triple gives the arithmetic flags; see codegen/flags. */
 export const FlagKind = { explicit: 0, logic: 1, inc: 2, dec: 3, sub: 4, add: 5, adc: 6, sbb: 7, shl: 8, shr: 9, sar: 10 } as const;
 
@@ -49,7 +52,13 @@ export type Statement =
   | { readonly k: 'let'; readonly temp: Temp; readonly value: Expr }
   | { readonly k: 'readRegister'; readonly temp: Temp; readonly ref: RegisterRef; readonly size: Size }
   | { readonly k: 'readState'; readonly temp: Temp; readonly offset: number }
-  | { readonly k: 'access'; readonly location: Location & { kind: 'memory' }; readonly address: Expr }
+  /** @param segment of the access in segmented shapes (the address is an offset then): Seg.*, or OPERAND_SEGMENT; undefined in flat shapes. */
+  | {
+      readonly k: 'access';
+      readonly location: Location & { kind: 'memory' };
+      readonly address: Expr;
+      readonly segment: number | undefined;
+    }
   | {
       readonly k: 'load';
       readonly temp: Temp;

@@ -3,8 +3,11 @@
  * operands. The three phases (translate every access → compute → commit) are enforced: an access or a fault after the first commit is an error.
  */
 import {
-  type Expr, type FastCompute, FlagKind, type Location, type Program, type RegisterRef, type Size, type Statement, type Temp, type Type, bin, c32, c64, select, sx, un, zx,
+  type Expr, type FastCompute, FlagKind, type Location, OPERAND_SEGMENT, type Program, type RegisterRef, type Size, type Statement, type Temp, type Type, bin, c32, c64, select, sx, un, zx,
 } from './ir'; // prettier-ignore
+import { State } from '../spec/vcpu-state';
+
+const GENERAL_PROTECTION = 13;
 
 /** What an operand is in one shape of a form: register, memory or immediate. */
 export type OperandShape = 'r' | 'm' | 'i';
@@ -16,12 +19,14 @@ export interface Shape {
   readonly operands: readonly OperandShape[];
   /** Sizes of the operands where they differ from `size` (MOVZX, shifts by CL …). */
   readonly operandSizes: readonly Size[];
-  /** Stack width: 8 in 64-bit code, 4 with a 32-bit stack. */
-  readonly stack: 8 | 4;
+  /** Stack width: 8 in 64-bit code, 4 with a 32-bit stack, 2 with a 16-bit one. */
+  readonly stack: 8 | 4 | 2;
   /** Address size of string instructions and LOOP. */
   readonly address: 8 | 4 | 2;
   /** 64-bit code: near branches are 64-bit. */
   readonly code64: boolean;
+  /** Segments are not flat: accesses name their segment, and near branches check the limit of CS. */
+  readonly segmented: boolean;
   readonly rep: 0 | 0xf2 | 0xf3;
   /** Condition code or another small parameter of the form. */
   readonly parameter: number;
@@ -71,11 +76,14 @@ export class Semantics {
     throw new Error(`operand ${i} has no location`);
   }
 
-  /** One checked memory access: after it neither reading nor (for w, rw) writing can fault. */
-  access(address: Expr, bytes: number, access: 'r' | 'w' | 'rw'): Location & { kind: 'memory' } {
+  /**
+   * One checked memory access: after it neither reading nor (for w, rw) writing can fault.
+   * @param segment what the address is an offset of in segmented shapes.
+   */
+  access(address: Expr, bytes: number, access: 'r' | 'w' | 'rw', segment: number = OPERAND_SEGMENT): Location & { kind: 'memory' } {
     this.early('access');
     const location = { kind: 'memory', id: this.accesses++, access, bytes } as const;
-    this.statements.push({ k: 'access', location, address });
+    this.statements.push({ k: 'access', location, address, segment: this.shape.segmented ? segment : undefined });
     return location;
   }
 
@@ -197,11 +205,22 @@ export class Semantics {
     this.statements.push({ k: 'setFlags', kind: c32(FlagKind.explicit), a: un('extend_u', flags), b: c64(0), when });
   }
 
+  /** Outside 64-bit code a near target beyond the limit of CS is #GP(0) at the branch. To be called before the first commit. */
+  checkBranch(condition?: Expr): void {
+    if (this.shape.segmented) this.checkCodeLimit(this.branchTargetIp(), condition);
+  }
+  checkCodeLimit(target: Expr, condition?: Expr): void {
+    const beyond = bin('gt_u', target, un('extend_u', this.state(State.csLimit)));
+    this.fault(condition === undefined ? beyond : bin('and', condition, beyond), GENERAL_PROTECTION, 0);
+  }
+  private branchTargetIp(): Expr {
+    return zx(this.size, { op: 'branchTarget', type: 'i64' });
+  }
   branch(condition?: Expr): void {
     this.ends = true;
     if (this.size === 2) {
       // A 16-bit operand size clears the upper half of EIP.
-      const target = zx(2, { op: 'branchTarget', type: 'i64' });
+      const target = this.branchTargetIp();
       this.statements.push({ k: 'jump', target: condition === undefined ? target : select(condition, target, this.nextIp()) });
       return;
     }

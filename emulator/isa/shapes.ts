@@ -12,10 +12,11 @@ export interface Handler {
 
 /** Mode facts that a shape may depend on. */
 export interface ShapeMode {
-  readonly stack: 8 | 4;
+  readonly stack: 8 | 4 | 2;
   readonly address: 8 | 4 | 2;
   readonly code64: boolean;
   readonly rep: 0 | 0xf2 | 0xf3;
+  readonly segmented: boolean;
 }
 
 function operandShape(spec: OperandSpec, memory: boolean): OperandShape {
@@ -33,6 +34,8 @@ export function handlerOf(row: Row, memory: boolean, mode: ShapeMode): Handler {
   const uses = new Set(body.uses);
   const operands = row.addressOnly && body.name !== 'LEA' ? [] : parsed.operands.map((o) => operandShape(o, memory));
   const operandSizes = parsed.operands.map((o) => (o.encoding === 'immediate' || o.encoding === 'one' || o.encoding === 'relative' ? parsed.size : (o.size ?? parsed.size))); // prettier-ignore
+  // What neither reaches memory nor transfers control is the same in every segment.
+  const segments = uses.has('segmented') || uses.has('stack') || (operands.includes('m') && row.addressOnly !== true);
   const rep = row.string === undefined || mode.rep === 0 ? 0 : row.string === 'rep' ? 0xf3 : mode.rep;
   const shape: Shape = {
     size: parsed.size,
@@ -41,6 +44,7 @@ export function handlerOf(row: Row, memory: boolean, mode: ShapeMode): Handler {
     stack: uses.has('stack') ? mode.stack : 8,
     address: uses.has('address') ? mode.address : 8,
     code64: uses.has('code64') ? mode.code64 : true,
+    segmented: segments && mode.segmented,
     rep,
     parameter: uses.has('parameter') ? (row.parameter ?? 0) : 0,
   };
@@ -52,6 +56,7 @@ export function handlerOf(row: Row, memory: boolean, mode: ShapeMode): Handler {
     ...(uses.has('stack') ? [`s${shape.stack}`] : []),
     ...(uses.has('address') ? [`a${shape.address}`] : []),
     ...(uses.has('code64') ? [shape.code64 ? 'l' : 'p'] : []),
+    ...(shape.segmented ? ['seg'] : []),
     ...(shape.rep ? [`rep${shape.rep.toString(16)}`] : []),
     ...(uses.has('parameter') ? [`/${shape.parameter}`] : []),
   ];
@@ -64,6 +69,14 @@ export function traceProgram(handler: Handler): Program {
   return s.program();
 }
 
+/** A 16-bit stack is a segment that is not flat. */
+const stackShapes = [
+  { stack: 8, segmented: false },
+  { stack: 4, segmented: false },
+  { stack: 4, segmented: true },
+  { stack: 2, segmented: true },
+] as const;
+
 /** All handlers that the rows can ask for, by key, in row order. */
 export function allHandlers(rows: readonly Row[]): Map<string, Handler> {
   const found = new Map<string, Handler>();
@@ -72,11 +85,13 @@ export function allHandlers(rows: readonly Row[]): Map<string, Handler> {
     for (const memory of [false, true])
       for (const code64 of [true, false])
         for (const address of [8, 4, 2] as const)
-          for (const rep of [0, 0xf3, 0xf2] as const) {
-            if (code64 ? address === 2 : address === 8) continue;
-            const h = handlerOf(row, memory, { stack: code64 ? 8 : 4, address, code64, rep });
-            if (!found.has(h.key)) found.set(h.key, h);
-          }
+          for (const rep of [0, 0xf3, 0xf2] as const)
+            for (const { stack, segmented } of stackShapes) {
+              if (code64 ? address === 2 : address === 8) continue;
+              if (code64 !== (stack === 8)) continue;
+              const h = handlerOf(row, memory, { stack, address, code64, rep, segmented });
+              if (!found.has(h.key)) found.set(h.key, h);
+            }
   }
   return found;
 }

@@ -36,6 +36,8 @@ export class PhysicalMemory {
   readonly view: DataView;
   /** One byte of PageFlag bits for each 4 KiB page of RAM. */
   readonly pageFlags: Uint8Array;
+  /** Counts writes to pages that hold decoded code. */
+  codeWrites = 0;
   codeWatcher: WriteWatcher | undefined;
   dataWatcher: WriteWatcher | undefined;
   private readonly regions: MmioRegion[] = [];
@@ -136,7 +138,10 @@ export class PhysicalMemory {
       if (flags === 0) continue;
       const from = Math.max(hpa, page * 4096);
       const to = Math.min(hpa + length, (page + 1) * 4096);
-      if (flags & PageFlag.code) this.codeWatcher?.written(from, to - from);
+      if (flags & PageFlag.code) {
+        this.codeWrites++;
+        this.codeWatcher?.written(from, to - from);
+      }
       if (flags & PageFlag.watched) this.dataWatcher?.written(from, to - from);
     }
   }

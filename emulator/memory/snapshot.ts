@@ -1,5 +1,5 @@
 /** Copies of guest RAM and vCPU state as plain data, and the hash by which runs are compared. A plain full copy of all blocks that are not zero. */
-import { ARITHMETIC_FLAGS, RAM_FIRST, State, TlbEntry, VCPU_STRIDE } from '../spec/vcpu-state';
+import { ARITHMETIC_FLAGS, RAM_FIRST, State, TLB_SLOW_BIT, TlbEntry, VCPU_STRIDE } from '../spec/vcpu-state';
 import type { PhysicalMemory } from './physical-memory';
 
 const BLOCK = 65536;
@@ -34,6 +34,7 @@ export function restoreRam(memory: PhysicalMemory, copy: RamCopy): void {
   for (const b of copy.blocks) memory.u8.set(b.contents, RAM_FIRST + b.address);
 }
 
+const TAGS = [TlbEntry.read, TlbEntry.write, TlbEntry.fetch];
 /** Slots that are derived or mean something only while generated code runs. */
 const TRANSIENT = [State.budget, State.exitRecord, State.codeTable, State.codeEpoch, State.accessLo, State.accessHi];
 
@@ -46,12 +47,22 @@ export function copyVcpu(memory: PhysicalMemory, base: number, flags: number): U
   view.setInt32(State.flagKind, 0, true);
   view.setBigInt64(State.flagA, BigInt(flags & ARITHMETIC_FLAGS), true);
   view.setBigInt64(State.flagB, 0n, true);
-  for (let i = 0; i < TlbEntry.count; i++) view.setInt32(State.tlb + i * TlbEntry.stride + TlbEntry.code, 0, true);
+  for (let i = 0; i < TlbEntry.count; i++) {
+    const entry = State.tlb + i * TlbEntry.stride;
+    view.setInt32(entry + TlbEntry.code, 0, true);
+    // Which pages take the slow path depends on what happens to be decoded or watched.
+    for (const tag of TAGS) view.setInt32(entry + tag, view.getInt32(entry + tag, true) & ~TLB_SLOW_BIT, true);
+  }
   copy.fill(0, State.scratch, State.scratch + 256);
   return copy;
 }
 export function restoreVcpu(memory: PhysicalMemory, base: number, copy: Uint8Array): void {
   memory.u8.set(copy, base);
+  // Pages outside RAM take the slow path always; pages that hold code will be found again as they are decoded.
+  for (let i = 0; i < TlbEntry.count; i++) {
+    if (memory.isRam(memory.f64[(base + State.tlbPage) / 8 + i], 4096)) continue;
+    for (const tag of TAGS) memory.i32[(base + State.tlb + i * TlbEntry.stride + tag) >> 2] |= TLB_SLOW_BIT;
+  }
 }
 
 /** A 64-bit hash (two multiplicative lanes) fed with words; not cryptographic. */

@@ -1,12 +1,13 @@
 /**
  * Translation and checked access for one machine's vCPUs: TLB look-up and fill through the one walker, #PF and EPT-violation details, the slow
- * path of generated code, MMIO (SDM volume 3, "Paging", "EPT Violations", "EPT Misconfigurations"). Not modelled: PAE and 5-level paging, PCID,
- * SMEP, SMAP and protection keys (their CR4 bits are reserved here), EPT mode-based execute and PML.
+ * path of generated code, MMIO (SDM volume 3, "Paging", "EPT Violations", "EPT Misconfigurations"). Not modelled: EPT mode-based execute and PML.
  */
-import { type PagingFacts, type PagingFormat, Right, eptFormat, guest32BitPlain, guest32BitPse, guest4Level } from '../spec/paging';
-import { Mode, RAM_FIRST, Seg, State } from '../spec/vcpu-state';
+import { type PagingFacts, Right, eptFormat, guestPae, pdpteAddress, pdpteReserved } from '../spec/paging';
+import { Ar } from '../spec/descriptors';
+import { Mode, RAM_FIRST, Seg, State, TlbEntry } from '../spec/vcpu-state';
 import { type MmioRegion, PageFlag, type PhysicalMemory } from '../memory/physical-memory';
-import { TagKind, claimEntry, emptyTlb, entryPage, forgetContexts, freshContext, invalidatePage, selectContext, setTag, slowWrites, tagIsSlow, tagMatches, tlbIndex } from './tlb'; // prettier-ignore
+import { type GuestPaging, guestPaging, pageFaultCode, pagingFacts, rightsFor, smapEnforced } from './guest-access';
+import { TagKind, adoptGlobal, claimEntry, entryPage, flushAllContexts, flushNonGlobal, flushPcid, flushVpid, invalidatePage, selectContext, setTag, slowWrites, SMAP_CLASS, tagIsSlow, tagMatches, tlbIndex, USER_CLASS } from './tlb'; // prettier-ignore
 import type { VcpuRegisters } from './vcpu-registers';
 import { type TableMemory, WalkResult, Walker } from './walk';
 
@@ -14,6 +15,10 @@ import { type TableMemory, WalkResult, Walker } from './walk';
 export const Access = { read: 1, write: 2, execute: 4, implicit: 8 } as const;
 
 const PF = 14;
+const CR4_PGE = 1 << 7;
+const CR4_LA57 = 1 << 12;
+/** The G flag of an entry that maps a page. */
+const LEAF_GLOBAL = 1 << 8;
 const GP = 13;
 const EXIT_EPT_VIOLATION = 48;
 const EXIT_EPT_MISCONFIGURATION = 49;
@@ -27,6 +32,9 @@ export interface CheckedAccess {
   flushCurrentContext(cpu: VcpuRegisters): void;
   flushAll(cpu: VcpuRegisters): void;
   invalidatePage(cpu: VcpuRegisters, linear: bigint): void;
+  flushPcid(cpu: VcpuRegisters, pcid: number): void;
+  flushNonGlobal(cpu: VcpuRegisters): void;
+  loadPdptes(cpu: VcpuRegisters, cr3: bigint): 'loaded' | 'reserved bits' | 'pending';
 }
 
 interface PendingStore {
@@ -71,30 +79,47 @@ export class Mmu implements CheckedAccess {
     if (long) mode |= Mode.longMode;
     if (protectedMode) mode |= Mode.protectedMode;
     if (!code64 && ss & 0x4000) mode |= Mode.stack32;
-    if (!code64 && [Seg.cs, Seg.ss, Seg.ds, Seg.es].every((n) => isFlat(cpu, n))) mode |= Mode.flat;
+    if (!code64 && isFlat(cpu, Seg.cs, FLAT_CODE) && [Seg.ss, Seg.ds, Seg.es].every((n) => isFlat(cpu, n, FLAT_DATA))) mode |= Mode.flat;
+    const flat32 = Mode.flat | Mode.code32 | Mode.stack32;
+    const segmented = !code64 && (mode & flat32) !== flat32;
+    if (segmented) mode |= Mode.segmented;
+    const csBase = code64 ? 0n : cpu.segmentBase(Seg.cs);
+    const csLimit = code64 ? -1 : cpu.segmentLimit(Seg.cs) | 0;
     const index = cpu.i32[State.contextIndex >> 2];
     const user = cpu.cpl === 3 ? 1 : 0;
     const wp = cpu.u32[State.cr0 >> 2] & 0x10000 ? 2 : 0;
-    const data = index * 16 + user + wp;
-    const fetch = index * 16 + 8 + user + (code64 ? 2 : 0);
-    if (mode !== cpu.i32[State.mode >> 2] || fetch !== cpu.i32[State.contextFetch >> 2]) cpu.set64(State.fetchPage, 1n);
+    const smap = user === 0 && smapEnforced(cpu, false) ? SMAP_CLASS : 0;
+    const data = index * 16 + user + wp + smap;
+    const fetch = index * 16 + 8 + user + (code64 ? 2 : 0) + (segmented ? 4 : 0);
+    const moved = cpu.get64(State.csBase) !== csBase || cpu.i32[State.csLimit >> 2] !== csLimit;
+    if (moved || mode !== cpu.i32[State.mode >> 2] || fetch !== cpu.i32[State.contextFetch >> 2]) cpu.set64(State.fetchPage, 1n);
+    cpu.set64(State.csBase, csBase);
+    cpu.set32(State.csLimit, csLimit);
     cpu.set32(State.mode, mode);
+    cpu.set64(State.canonicalShift, cpu.i32[State.cr4 >> 2] & CR4_LA57 ? 7n : 16n);
     cpu.set64(State.contextData, BigInt(data));
     cpu.set64(State.contextFetch, BigInt(fetch));
     cpu.set64(State.ipMask, code64 ? 0xffff_ffff_ffff_ffffn : 0xffff_ffffn);
   }
 
-  /** Drops what is cached for the current context (MOV CR3, VM entry and exit without VPID). */
+  /** Drops everything that is cached for the current VPID, global pages included (VM entry and exit without VPID). */
   flushCurrentContext(cpu: VcpuRegisters): void {
-    freshContext(cpu);
+    flushVpid(cpu);
+    this.modeChanged(cpu);
+  }
+  /** Drops what is cached for a PCID of the current VPID, but not global pages (MOV CR3, INVPCID). */
+  flushPcid(cpu: VcpuRegisters, pcid: number): void {
+    flushPcid(cpu, pcid);
+    this.modeChanged(cpu);
+  }
+  /** The same for all PCIDs. */
+  flushNonGlobal(cpu: VcpuRegisters): void {
+    flushNonGlobal(cpu);
     this.modeChanged(cpu);
   }
   /** Drops everything (INVEPT, INVVPID, CR0.PG or CR4 changes). */
   flushAll(cpu: VcpuRegisters): void {
-    emptyTlb(cpu);
-    forgetContexts(cpu);
-    cpu.set32(State.nextContext, 0);
-    freshContext(cpu);
+    flushAllContexts(cpu);
     this.modeChanged(cpu);
   }
   invalidatePage(cpu: VcpuRegisters, linear: bigint): void {
@@ -107,24 +132,27 @@ export class Mmu implements CheckedAccess {
 
   // Translation -------------------------------------------------------------------------------------------------------
 
-  private facts(cpu: VcpuRegisters): PagingFacts {
-    const f = cpu.model.features;
-    return {
-      physicalBits: cpu.model.maxPhyAddr,
-      nx: (cpu.u32[State.efer >> 2] & 0x800) !== 0,
-      page1gb: f.has('page1gb'),
-      executeOnly: true,
-    };
+  /** The format and root of the guest paging in use; undefined when CR0.PG = 0. */
+  static guestPaging(cpu: VcpuRegisters): GuestPaging | undefined {
+    return guestPaging(cpu);
   }
 
-  /** The format and root of the guest paging in use; undefined when CR0.PG = 0. */
-  static guestPaging(cpu: VcpuRegisters): { format: PagingFormat; root: number } | undefined {
-    if ((cpu.i32[State.cr0 >> 2] & 0x80000000) === 0) return undefined;
-    const cr3 = cpu.u32[State.cr3 >> 2];
-    if (cpu.longMode)
-      return { format: guest4Level, root: (cpu.u32[(State.cr3 >> 2) + 1] & 0xfffff) * 0x1_0000_0000 + ((cr3 & 0xfffff000) >>> 0) };
-    const pse = (cpu.u32[State.cr4 >> 2] & 0x10) !== 0;
-    return { format: pse ? guest32BitPse : guest32BitPlain, root: (cr3 & 0xfffff000) >>> 0 };
+  /**
+   * Loads the PDPTE registers from the table that CR3 names ("PDPTE Registers"): 'reserved bits' is #GP(0), and 'pending' an EPT violation;
+   * the registers have not changed then.
+   */
+  loadPdptes(cpu: VcpuRegisters, cr3: bigint): 'loaded' | 'reserved bits' | 'pending' {
+    this.walking = cpu;
+    const root = Number(cr3 & 0xffffffe0n);
+    const loaded: bigint[] = [];
+    for (let n = 0; n < 4; n++) {
+      const hpa = this.tables.locate(root + 8 * n, false);
+      if (hpa < 0) return 'pending';
+      loaded.push(this.memory.read64(hpa));
+    }
+    if (loaded.some((pdpte) => pdpteReserved(pdpte, cpu.model.maxPhyAddr))) return 'reserved bits';
+    loaded.forEach((pdpte, n) => cpu.set64(State.pdpte + 8 * n, pdpte));
+    return 'loaded';
   }
 
   /**
@@ -136,13 +164,14 @@ export class Mmu implements CheckedAccess {
     const kind = access & Access.write ? TagKind.write : access & Access.execute ? TagKind.fetch : TagKind.read;
     const context = this.contextOf(cpu, access);
     const i = tlbIndex(lo);
-    if (tagMatches(cpu, i, kind, pageLo, hi, context)) return i;
+    if (tagMatches(cpu, i, kind, pageLo, hi, context) || adoptGlobal(cpu, i, kind, pageLo, hi, context)) return i;
     return this.fill(cpu, lo, hi, access, kind, context, i, rmw) ? i : -1;
   }
 
   private contextOf(cpu: VcpuRegisters, access: number): number {
     const context = cpu.i32[(access & Access.execute ? State.contextFetch : State.contextData) >> 2];
-    return access & Access.implicit ? context & ~1 : context;
+    // Implicit accesses are supervisor accesses, to which SMAP applies whatever RFLAGS.AC says.
+    return access & Access.implicit ? (context & ~(USER_CLASS | SMAP_CLASS)) | (smapEnforced(cpu, true) ? SMAP_CLASS : 0) : context;
   }
 
   private fill(
@@ -156,8 +185,8 @@ export class Mmu implements CheckedAccess {
     rmw: boolean,
   ): boolean {
     // prettier-ignore
-    const paging = Mmu.guestPaging(cpu);
-    const facts = this.facts(cpu);
+    const paging = guestPaging(cpu);
+    const facts = pagingFacts(cpu);
     const user = (access & Access.implicit) === 0 && cpu.cpl === 3;
     const write = (access & Access.write) !== 0;
     const execute = (access & Access.execute) !== 0;
@@ -168,28 +197,21 @@ export class Mmu implements CheckedAccess {
     let shift = 12;
     let rights = Right.read | Right.write | Right.execute | Right.user;
     let dirty = true;
+    let global = false;
     if (paging === undefined) page = (lo & ~0xfff) >>> 0;
     else {
-      if (paging.format === guest4Level && !isCanonical(lo, hi)) {
+      if (cpu.longMode && !isCanonical(hi, (cpu.i32[State.cr4 >> 2] & CR4_LA57) !== 0)) {
         cpu.raise(GP, 0);
         cpu.set32(State.pendingReason, NON_CANONICAL + this.slot);
         return false;
       }
       const w = this.guestWalker;
-      const result = w.walk(paging.format, paging.root, lo, hi, facts, this.tables);
+      const root = paging.format === guestPae ? pdpteRoot(cpu, lo) : paging.root;
+      const result = root < 0 ? WalkResult.notPresent : w.walk(paging.format, root, lo, hi, facts, this.tables);
       if (result === WalkResult.refused) return false;
-      let error = (write ? 2 : 0) | (user ? 4 : 0) | (execute && facts.nx && paging.format === guest4Level ? 16 : 0);
-      if (result === WalkResult.reserved) error |= 9;
-      const wp = (cpu.u32[State.cr0 >> 2] & 0x10000) !== 0;
-      const writable = (w.rights & Right.write) !== 0 || (!user && !wp);
-      const allowed =
-        result === WalkResult.ok &&
-        (!user || (w.rights & Right.user) !== 0) &&
-        (!write || writable) &&
-        (!execute || (w.rights & Right.execute) !== 0);
-      if (!allowed) {
-        if (result === WalkResult.ok) error |= 1;
-        cpu.raise(PF, error);
+      rights = result === WalkResult.ok ? rightsFor(cpu, w.rights, w.leafHi, user, (access & Access.implicit) !== 0) : 0;
+      if ((rights & (write ? Right.write : execute ? Right.execute : Right.read)) === 0) {
+        cpu.raise(PF, pageFaultCode(cpu, { write, execute, user }, result === WalkResult.ok ? w : undefined, result === WalkResult.reserved));
         cpu.i32[State.pendingLinear >> 2] = lo;
         cpu.i32[(State.pendingLinear >> 2) + 1] = hi;
         return false;
@@ -197,7 +219,7 @@ export class Mmu implements CheckedAccess {
       if (!w.markUsed(paging.format, write, this.tables)) return false;
       page = w.page;
       shift = w.shift;
-      rights = (w.rights & ~Right.write) | (writable ? Right.write : 0);
+      global = (w.leafLo & LEAF_GLOBAL) !== 0 && (cpu.i32[State.cr4 >> 2] & CR4_PGE) !== 0;
       dirty = (w.leafLo & paging.format.dirtyBit) !== 0;
     }
     // The page's guest-physical address through EPT.
@@ -212,9 +234,11 @@ export class Mmu implements CheckedAccess {
     }
     const offset = this.memory.offsetOf(page);
     const index = cpu.i32[State.contextIndex >> 2];
-    claimEntry(cpu, i, lo & ~0xfff, hi, index, page, offset < 0 ? 0 : (offset - (lo & ~0xfff)) | 0, shift);
+    claimEntry(cpu, i, lo & ~0xfff, hi, index, page, offset < 0 ? 0 : (offset - (lo & ~0xfff)) | 0, shift, global);
     const mmio = offset < 0;
     setTag(cpu, i, kind, lo & ~0xfff, hi, context, mmio || (write && this.memory.pageFlags[page / 4096] !== 0));
+    // The table of code that the entry remembers belonged to the tag before.
+    if (execute) cpu.set32(State.tlb + i * TlbEntry.stride + TlbEntry.code, 0);
     // A fetch says nothing of data rights; a read may already allow writes, and a write reads.
     if (!execute) {
       if (write && rights & Right.read) setTag(cpu, i, TagKind.read, lo & ~0xfff, hi, context, mmio);
@@ -258,7 +282,7 @@ export class Mmu implements CheckedAccess {
     if (cpu === undefined || cpu.f64[State.eptPointer >> 3] === 0) return address;
     // With EPT accessed and dirty flags, accesses to guest paging structures count as writes.
     const bits = write || this.eptMarksDirty(cpu) ? (write ? 3 : 3) : 1;
-    if (!this.ept(cpu, address, bits, 0x80, this.facts(cpu))) return -1;
+    if (!this.ept(cpu, address, bits, 0x80, pagingFacts(cpu))) return -1;
     return this.eptWalker.page + (address % 4096);
   }
 
@@ -335,9 +359,10 @@ export class Mmu implements CheckedAccess {
   /**
    * Called when the inline look-up misses. Returns a wasm address where the operand may be read or written, or -1 with a fault or exit
    * pending. Operands that cross pages, lie in watched or code pages or outside RAM are gathered in State.scratch; `commitStore` then
-   * carries the write out.
+   * carries the write out. For a compiled region the answer INTERPRET says that its instruction must be left to the interpreter.
    */
-  slowAccess(cpu: VcpuRegisters, packed: number): number {
+  slowAccess(cpu: VcpuRegisters, packed: number, inRegion = false): number {
+    const codeWrites = this.memory.codeWrites;
     const bytes = packed & 0xff;
     const write = (packed & 0x100) !== 0;
     const rmw = (packed & 0x200) !== 0;
@@ -355,7 +380,13 @@ export class Mmu implements CheckedAccess {
       const nextLo = (lo + firstBytes) >>> 0;
       second = this.hpaOf(cpu, nextLo, nextLo < lo ? this.carry(cpu, hi) : hi, access, rmw);
       if (second < 0) return -1;
-    } else if (!tagIsSlow(cpu, i, write ? TagKind.write : TagKind.read)) return RAM_FIRST + first;
+    }
+    if (
+      inRegion &&
+      (codeWrites !== this.memory.codeWrites || this.isSpecial(first, write) || (second >= 0 && this.isSpecial(second, write)))
+    )
+      return INTERPRET;
+    if (second < 0 && !tagIsSlow(cpu, i, write ? TagKind.write : TagKind.read)) return RAM_FIRST + first;
     const at = cpu.base + State.scratch + slot * 64;
     if (!write || rmw) {
       this.gather(first, firstBytes, at);
@@ -369,6 +400,11 @@ export class Mmu implements CheckedAccess {
       s.bytes = bytes;
     }
     return at;
+  }
+
+  /** Outside RAM, or a write to a page that holds code or is watched: not for compiled regions. */
+  private isSpecial(hpa: number, write: boolean): boolean {
+    return this.memory.offsetOf(hpa) < 0 || (write && this.memory.pageFlags[Math.floor(hpa / 4096)] !== 0);
   }
 
   private gather(hpa: number, bytes: number, to: number): void {
@@ -410,15 +446,23 @@ export class Mmu implements CheckedAccess {
   }
 }
 
+/** Answer of slowAccess to a region whose access has effects of its own; the region leaves at the start of the instruction. */
+export const INTERPRET = -2;
+
 /** Marks a #GP(0) that a non-canonical address caused, plus the access's number in its instruction: it is #SS(0) when that access used SS. */
 export const NON_CANONICAL = 0x6e63;
 
-const isCanonical = (_lo: number, hi: number): boolean => {
-  const top = (hi | 0) >> 15;
+const isCanonical = (hi: number, fiveLevels: boolean): boolean => {
+  const top = (hi | 0) >> (fiveLevels ? 24 : 15);
   return top === 0 || top === -1;
 };
-const isFlat = (cpu: VcpuRegisters, n: number): boolean =>
-  cpu.segmentBase(n) === 0n &&
-  cpu.segmentLimit(n) === 0xffffffff &&
-  (cpu.segmentAccess(n) & 0x10000) === 0 &&
-  (cpu.segmentAccess(n) & 0x80) !== 0;
+/** Address of the page directory that the PDPTE register for this linear address names, -1: not present. */
+function pdpteRoot(cpu: VcpuRegisters, lo: number): number {
+  const pdpte = cpu.get64(State.pdpte + 8 * (lo >>> 30));
+  return pdpte & 1n ? pdpteAddress(pdpte) : -1;
+}
+/** Access rights of flat segments: usable, present; readable code, or writable data that does not expand down. */
+const FLAT_CODE = { mask: Ar.unusable | Ar.present | Ar.notSystem | Ar.code | Ar.writable, value: Ar.present | Ar.notSystem | Ar.code | Ar.writable }; // prettier-ignore
+const FLAT_DATA = { mask: FLAT_CODE.mask | Ar.expandDown, value: Ar.present | Ar.notSystem | Ar.writable };
+const isFlat = (cpu: VcpuRegisters, n: number, rights: typeof FLAT_CODE): boolean =>
+  cpu.segmentBase(n) === 0n && cpu.segmentLimit(n) === 0xffffffff && (cpu.segmentAccess(n) & rights.mask) === rights.value;

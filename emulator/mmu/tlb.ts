@@ -2,13 +2,18 @@
 import { State, TLB_EMPTY, TLB_SLOW_BIT, TlbEntry } from '../spec/vcpu-state';
 import type { VcpuRegisters } from './vcpu-registers';
 
-/** TLB context ids: index × 16 + class. Classes of data accesses: bit 0 user, bit 1 CR0.WP. Of fetches: 8 + bit 0 user, bit 1 64-bit code. */
+/** TLB context ids: index × 16 + class. Classes of data accesses: bit 0 user, bit 1 CR0.WP, bit 2 SMAP enforced. Of fetches: 8 + bit 0 user, bit 1 64-bit code, bit 2 segmented code. */
 export const CONTEXT_CLASSES = 16;
+export const USER_CLASS = 1;
+export const SMAP_CLASS = 4;
 const CONTEXT_LIMIT = 126;
 const MAP_SLOTS = 8;
 const MAP_STRIDE = 24;
 /** Byte per entry: log2 of the size of the page it was filled from. */
 const SHIFT_TABLE = 0xb000;
+/** Byte per entry: the group of global pages that it belongs to, 0: its page is not global. */
+const GROUP_TABLE = 0xb400;
+const globalGroups = (cpu: VcpuRegisters): Uint8Array => new Uint8Array(cpu.u32.buffer, cpu.base + GROUP_TABLE, TlbEntry.count);
 
 export const TagKind = { read: TlbEntry.read, write: TlbEntry.write, fetch: TlbEntry.fetch } as const;
 export type TagKind = (typeof TagKind)[keyof typeof TagKind];
@@ -69,6 +74,7 @@ export function claimEntry(
   hpaPage: number,
   addend: number,
   shift: number,
+  global: boolean,
 ): void {
   // prettier-ignore
   const o = (State.tlb + i * TlbEntry.stride) >> 2;
@@ -87,6 +93,7 @@ export function claimEntry(
   cpu.i32[o + (TlbEntry.addend >> 2)] = addend;
   cpu.f64[pages] = hpaPage;
   new Uint8Array(cpu.u32.buffer, cpu.base + SHIFT_TABLE, TlbEntry.count)[i] = shift;
+  globalGroups(cpu)[i] = global ? cpu.i32[State.globalGroup >> 2] : 0;
 }
 
 /** INVLPG: every entry made from the page that holds the address, in all contexts (the manual allows more than the one context). */
@@ -110,47 +117,127 @@ function samePage(tagLo: number, tagHi: number, lo: number, hi: number, shift: n
   return tagHi === (hi | 0) && tagLo >>> Math.min(shift, 31) === lo >>> Math.min(shift, 31);
 }
 
-/** Gives the current (EPTP, VPID) a fresh context, so that nothing cached for it before is hit again. */
-export function freshContext(cpu: VcpuRegisters): void {
+// Contexts ------------------------------------------------------------------------------------------------------------
+// A context stands for one (EPTP, VPID, PCID, PKRU). Dropping what is cached for it means giving it a new number; global pages of the same
+// EPTP and VPID then come over to the new number one by one, when a look-up meets them (adoptGlobal).
+
+const EPTP = 0;
+const PLACE = 2; // VPID × 4096 + PCID
+const PKRU = 3;
+const INDEX = 4;
+/** 0 unused, else 1 + 2 × group of global pages. */
+const USED = 5;
+const GROUP_LIMIT = 255;
+const CR4_PCIDE = 1 << 17;
+const CR4_PKE = 1 << 22;
+const slotOf = (s: number): number => (State.contextMap + s * MAP_STRIDE) >> 2;
+const vpidOf = (cpu: VcpuRegisters): number => cpu.i32[State.vpid >> 2] & 0xffff;
+const keysOn = (cpu: VcpuRegisters): boolean => (cpu.i32[State.cr4 >> 2] & CR4_PKE) !== 0;
+const pkruOf = (cpu: VcpuRegisters): number => (keysOn(cpu) ? cpu.i32[State.pkru >> 2] : 0);
+const pcidOf = (cpu: VcpuRegisters): number => (cpu.i32[State.cr4 >> 2] & CR4_PCIDE ? cpu.i32[State.cr3 >> 2] & 0xfff : 0);
+const placeOf = (cpu: VcpuRegisters, pcid: number): number => (vpidOf(cpu) << 12) | pcid;
+
+function forget(cpu: VcpuRegisters, which: (slot: number) => boolean): void {
+  for (let s = 0; s < MAP_SLOTS; s++) if (which(slotOf(s))) cpu.i32[slotOf(s) + USED] = 0;
+}
+const sameEptp = (cpu: VcpuRegisters, slot: number): boolean => cpu.f64[slot >> 1] === cpu.f64[State.eptPointer >> 3];
+const sameVpid = (cpu: VcpuRegisters, slot: number): boolean => cpu.i32[slot + PLACE] >>> 12 === vpidOf(cpu);
+
+/** Group of the global pages of the current EPTP and VPID, a new one if there is none. */
+function groupOf(cpu: VcpuRegisters): number {
+  for (let s = 0; s < MAP_SLOTS; s++) {
+    const slot = slotOf(s);
+    if (cpu.i32[slot + USED] !== 0 && sameEptp(cpu, slot) && sameVpid(cpu, slot)) return cpu.i32[slot + USED] >> 1;
+  }
+  const group = cpu.i32[State.nextGlobalGroup >> 2] + 1;
+  if (group <= GROUP_LIMIT) {
+    cpu.i32[State.nextGlobalGroup >> 2] = group;
+    return group;
+  }
+  emptyTlb(cpu);
+  forget(cpu, () => true);
+  cpu.i32[State.nextGlobalGroup >> 2] = 1;
+  return 1;
+}
+/** A context that nothing was cached for, for the current registers. */
+function freshContext(cpu: VcpuRegisters, groupToKeep: number): void {
+  let group = groupToKeep;
   let index = cpu.i32[State.nextContext >> 2];
   if (index > CONTEXT_LIMIT) {
     emptyTlb(cpu);
-    forgetContexts(cpu);
+    forget(cpu, () => true);
     index = 0;
+    group = 1;
+    cpu.i32[State.nextGlobalGroup >> 2] = 1;
   }
   cpu.i32[State.nextContext >> 2] = index + 1;
-  rememberContext(cpu, index);
+  let s = 0;
+  while (s < MAP_SLOTS && cpu.i32[slotOf(s) + USED] !== 0) s++;
+  const slot = slotOf(s < MAP_SLOTS ? s : index % MAP_SLOTS);
+  cpu.f64[(slot + EPTP) >> 1] = cpu.f64[State.eptPointer >> 3];
+  cpu.i32[slot + PLACE] = placeOf(cpu, pcidOf(cpu));
+  cpu.i32[slot + PKRU] = pkruOf(cpu);
+  cpu.i32[slot + INDEX] = index;
+  cpu.i32[slot + USED] = 1 | (group << 1);
   cpu.i32[State.contextIndex >> 2] = index;
+  cpu.i32[State.globalGroup >> 2] = group;
   cpu.set64(State.fetchPage, 1n);
 }
-export function forgetContexts(cpu: VcpuRegisters): void {
-  for (let s = 0; s < MAP_SLOTS; s++) cpu.i32[((State.contextMap + s * MAP_STRIDE) >> 2) + 5] = 0;
+
+/** Empties the TLB. */
+export function flushAllContexts(cpu: VcpuRegisters): void {
+  emptyTlb(cpu);
+  forget(cpu, () => true);
+  cpu.i32[State.nextContext >> 2] = 0;
+  cpu.i32[State.nextGlobalGroup >> 2] = 0;
+  freshContext(cpu, groupOf(cpu));
 }
-const slotOf = (s: number): number => State.contextMap + s * MAP_STRIDE;
-function findSlot(cpu: VcpuRegisters): number {
-  const eptp = cpu.f64[State.eptPointer >> 3];
-  const vpid = cpu.i32[State.vpid >> 2];
-  for (let s = 0; s < MAP_SLOTS; s++) {
-    const o = slotOf(s);
-    if (cpu.i32[(o >> 2) + 5] === 1 && cpu.f64[o >> 3] === eptp && cpu.i32[(o >> 2) + 2] === vpid) return s;
-  }
-  return -1;
+/** Drops everything of the current VPID, of all PCIDs and global pages too. */
+export function flushVpid(cpu: VcpuRegisters): void {
+  forget(cpu, (slot) => sameVpid(cpu, slot));
+  freshContext(cpu, groupOf(cpu));
 }
-function rememberContext(cpu: VcpuRegisters, index: number): void {
-  let s = findSlot(cpu);
-  if (s < 0) s = Array.from({ length: MAP_SLOTS }, (_, i) => i).find((i) => cpu.i32[(slotOf(i) >> 2) + 5] !== 1) ?? index % MAP_SLOTS;
-  const o = slotOf(s);
-  cpu.f64[o >> 3] = cpu.f64[State.eptPointer >> 3];
-  cpu.i32[(o >> 2) + 2] = cpu.i32[State.vpid >> 2];
-  cpu.i32[(o >> 2) + 4] = index;
-  cpu.i32[(o >> 2) + 5] = 1;
+/** Drops everything of one PCID but global pages. */
+export function flushPcid(cpu: VcpuRegisters, pcid: number): void {
+  const group = groupOf(cpu);
+  const place = placeOf(cpu, pcid);
+  forget(cpu, (slot) => cpu.i32[slot + PLACE] === place && sameEptp(cpu, slot));
+  if (pcid === pcidOf(cpu)) freshContext(cpu, group);
 }
-/** After EPTP or VPID have changed: the context that was in use for them before, or a fresh one. */
+/** Drops everything of the current VPID but global pages. */
+export function flushNonGlobal(cpu: VcpuRegisters): void {
+  const group = groupOf(cpu);
+  forget(cpu, (slot) => sameVpid(cpu, slot) && sameEptp(cpu, slot));
+  freshContext(cpu, group);
+}
+/** After EPTP, VPID, PCID or PKRU have changed: the context that was in use for them before, or a fresh one. */
 export function selectContext(cpu: VcpuRegisters): void {
-  const s = findSlot(cpu);
-  if (s < 0) return freshContext(cpu);
-  const index = cpu.i32[(slotOf(s) >> 2) + 4];
-  if (cpu.i32[State.contextIndex >> 2] === index) return;
-  cpu.i32[State.contextIndex >> 2] = index;
-  cpu.set64(State.fetchPage, 1n);
+  const place = placeOf(cpu, pcidOf(cpu));
+  const pkru = pkruOf(cpu);
+  for (let s = 0; s < MAP_SLOTS; s++) {
+    const slot = slotOf(s);
+    if (cpu.i32[slot + USED] === 0 || cpu.i32[slot + PLACE] !== place || cpu.i32[slot + PKRU] !== pkru || !sameEptp(cpu, slot)) continue;
+    const index = cpu.i32[slot + INDEX];
+    if (cpu.i32[State.contextIndex >> 2] === index) return;
+    cpu.i32[State.contextIndex >> 2] = index;
+    cpu.i32[State.globalGroup >> 2] = cpu.i32[slot + USED] >> 1;
+    cpu.set64(State.fetchPage, 1n);
+    return;
+  }
+  freshContext(cpu, groupOf(cpu));
+}
+
+/**
+ * A global page that another context's look-up has left in entry i serves this one too (same class of access, EPTP and VPID): its tag gets the
+ * new context. Protection keys make the rights differ between contexts; with them every context walks for itself.
+ */
+export function adoptGlobal(cpu: VcpuRegisters, i: number, kind: TagKind, pageLo: number, hi: number, context: number): boolean {
+  const group = globalGroups(cpu)[i];
+  if (group === 0 || group !== cpu.i32[State.globalGroup >> 2] || keysOn(cpu)) return false;
+  const o = (State.tlb + i * TlbEntry.stride + kind) >> 2;
+  const low = cpu.i32[o];
+  const empty = low === Number(TLB_EMPTY) && cpu.i32[o + 1] === 0;
+  if (empty || cpu.i32[o + 1] !== (hi | 0) || (low & ~0xfff) !== (pageLo | 0) || (low & 15) !== (context & 15)) return false;
+  cpu.i32[o] = pageLo | context | (low & TLB_SLOW_BIT);
+  return true;
 }

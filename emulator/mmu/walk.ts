@@ -38,8 +38,9 @@ export class Walker {
   /** log2 of the page size of the leaf. */
   shift = 12;
   rights = 0;
-  /** Low half of the leaf entry. */
+  /** Halves of the leaf entry. */
   leafLo = 0;
+  leafHi = 0;
   /** Level at which the walk ended. */
   level = 0;
   private readonly entries = new Float64Array(5);
@@ -82,6 +83,7 @@ export class Walker {
       this.shift = shift;
       this.rights = rights;
       this.leafLo = elo;
+      this.leafHi = ehi;
       return WalkResult.ok;
     }
   }

@@ -7,4 +7,5 @@ export interface CpuModel {
   readonly features: ReadonlySet<CpuFeature>;
 }
 export type CpuFeature =
-  | 'nx' | 'page1gb' | 'vmx' | 'ept' | 'unrestricted-guest' | 'vpid' | 'smep' | 'smap' | 'pcid' | 'popcnt' | 'lzcnt' | 'bmi1' | 'movbe' | 'syscall' | 'rdtscp' | 'fsgsbase' | 'umip' | 'cx16'; // prettier-ignore
+  | 'pcid' | 'invpcid' | 'smep' | 'smap' | 'umip' | 'pku' | 'la57' | 'fsgsbase' | 'rdpid' | 'rdrand' | 'rdseed' | 'monitor' | 'clflushopt' | 'clwb'
+  | 'nx' | 'page1gb' | 'vmx' | 'ept' | 'unrestricted-guest' | 'vpid' | 'popcnt' | 'lzcnt' | 'bmi1' | 'bmi2' | 'adx' | 'crc32' | 'movbe' | 'syscall' | 'rdtscp' | 'cx16'; // prettier-ignore

@@ -6,7 +6,7 @@ const skylakeServer: CpuModel = {
   name: 'skylake-server',
   maxPhyAddr: 46,
   linearBits: 48,
-  features: new Set<CpuFeature>(['nx', 'page1gb', 'vmx', 'ept', 'unrestricted-guest', 'vpid', 'syscall', 'rdtscp', 'popcnt', 'lzcnt', 'movbe', 'cx16']),
+  features: new Set<CpuFeature>(['nx', 'page1gb', 'vmx', 'ept', 'unrestricted-guest', 'vpid', 'syscall', 'rdtscp', 'popcnt', 'lzcnt', 'bmi1', 'bmi2', 'adx', 'crc32', 'movbe', 'cx16']),
 };
 
 export const cpuModels: Readonly<Record<string, CpuModel>> = { 'skylake-server': skylakeServer };

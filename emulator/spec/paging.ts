@@ -11,7 +11,7 @@ export interface PagingLevel {
 }
 
 export interface PagingFormat {
-  readonly name: 'guest 32-bit' | 'guest 4-level' | 'EPT';
+  readonly name: 'guest 32-bit' | 'guest PAE' | 'guest 4-level' | 'guest 5-level' | 'EPT';
   readonly entryBytes: 4 | 8;
   readonly indexBits: 9 | 10;
   /** From the root to the page table. */
@@ -47,25 +47,44 @@ const highReserved = (hi: number, physicalBits: number): boolean => (hi & 0xffff
 /** Address bits below a large page's size that must be zero, excluding PAT (bit 12) for guest entries. */
 const largeLow = (level: number): number => (level === 1 ? 0x3fffe000 : 0x1fe000);
 
-/** 4-level paging: "Formats of CR3 and Paging-Structure Entries with 4-Level Paging". */
-export const guest4Level: PagingFormat = {
-  name: 'guest 4-level',
+/**
+ * 64-bit entries of guest tables. `upper` levels stand above the page-directory-pointer table; PAE paging's walk begins below it, with a PDPTE
+ * register.
+ */
+const guestWide = (name: PagingFormat['name'], levels: readonly PagingLevel[], upper: -1 | 1 | 2): PagingFormat => ({
+  name,
   entryBytes: 8,
   indexBits: 9,
-  levels: fourLevels,
+  levels,
   present: (lo) => (lo & 1) !== 0,
-  isLeaf: (level, lo) => level === 3 || ((level === 1 || level === 2) && (lo & PS) !== 0),
+  isLeaf: (level, lo) => level === upper + 2 || (level >= upper && level >= 0 && (lo & PS) !== 0),
   reserved(level, lo, hi, leaf, facts) {
     if (highReserved(hi, facts.physicalBits)) return true;
     if (!facts.nx && hi < 0) return true;
-    if (level === 0) return (lo & PS) !== 0;
-    if (level === 1 && leaf) return !facts.page1gb || (lo & largeLow(1)) !== 0;
-    return level === 2 && leaf && (lo & largeLow(2)) !== 0;
+    // Bits 62:52 are ignored, but not with PAE paging.
+    if (upper < 0 && (hi & 0x7ff00000) !== 0) return true;
+    if (level < upper) return (lo & PS) !== 0;
+    if (level === upper && leaf) return !facts.page1gb || (lo & largeLow(1)) !== 0;
+    return level === upper + 1 && leaf && (lo & largeLow(2)) !== 0;
   },
   rights: (lo, hi, facts) => Right.read | (lo & 2 ? Right.write : 0) | (lo & 4 ? Right.user : 0) | (facts.nx && hi < 0 ? 0 : Right.execute),
   accessedBit: 0x20,
   dirtyBit: 0x40,
-};
+});
+
+/** 4-level paging: "Formats of CR3 and Paging-Structure Entries with 4-Level Paging". */
+export const guest4Level = guestWide('guest 4-level', fourLevels, 1);
+/** 5-level paging (CR4.LA57). */
+export const guest5Level = guestWide('guest 5-level', [{ name: 'PML5', shift: 48 }, ...fourLevels], 2);
+/** PAE paging below the PDPTE registers: "Formats of CR3 and Paging-Structure Entries with PAE Paging". */
+export const guestPae = guestWide('guest PAE', fourLevels.slice(2), -1);
+
+/** PDPTE reserved bits: 2:1, 8:5 and those at and above MAXPHYADDR; checked when a PDPTE that is present is loaded. */
+export function pdpteReserved(pdpte: bigint, physicalBits: number): boolean {
+  return (pdpte & 1n) !== 0n && ((pdpte & 0x1e6n) !== 0n || pdpte >> BigInt(physicalBits) !== 0n);
+}
+/** Address of the page directory that a present PDPTE names. */
+export const pdpteAddress = (pdpte: bigint): number => Number(pdpte & 0xf_ffff_ffff_f000n);
 
 /** 32-bit paging: "Formats of CR3 and Paging-Structure Entries with 32-Bit Paging". PSE-36: bits 39:32 of a 4 MiB page in bits 20:13. */
 const guest32Bit = (isLeaf: PagingFormat['isLeaf']): PagingFormat => ({
@@ -78,7 +97,8 @@ const guest32Bit = (isLeaf: PagingFormat['isLeaf']): PagingFormat => ({
   ],
   present: (lo) => (lo & 1) !== 0,
   isLeaf,
-  reserved: (level, lo, _hi, leaf) => level === 0 && leaf && (lo & 0x200000) !== 0,
+  // With PSE-36 bits 20:13 are address bits 39:32, as far as MAXPHYADDR goes; the rest up to bit 21 is reserved.
+  reserved: (level, lo, _hi, leaf, facts) => level === 0 && leaf && (lo & 0x3fe000) >>> (Math.min(40, facts.physicalBits) - 19) !== 0,
   rights: (lo) => Right.read | Right.execute | (lo & 2 ? Right.write : 0) | (lo & 4 ? Right.user : 0),
   accessedBit: 0x20,
   dirtyBit: 0x40,

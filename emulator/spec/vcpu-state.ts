@@ -97,12 +97,22 @@ export const State = {
   vectoringError: 0x48c, // i32
   vectoringLength: 0x490, // i32
   nmiPending: 0x494, // i32
-  contextMap: 0x4a0, // 8 × 24 bytes {f64 EPTP, i32 VPID, i32 PCID, i32 index, i32 used}: remembered TLB contexts
+  contextMap: 0x4a0, // 8 × 24 bytes {f64 EPTP, i32 VPID × 4096 + PCID, i32 PKRU, i32 index, i32 used}: remembered TLB contexts
   fetchPage: 0x560, // i64, linear address of the page that instructions are fetched from; 1: none
   fetchHpa: 0x568, // f64, its host-physical address
   codeTable: 0x570, // i32, derived: the code page's table of records, 0: to be looked up
   ipMask: 0x578, // i64, 2^32 - 1 outside 64-bit code, else all ones
   instructions: 0x580, // f64, retired instructions (REP iterations counted)
+  csBase: 0x588, // i64, derived: base of CS outside 64-bit code, 0 in 64-bit code: linear address of the IP minus the IP
+  csLimit: 0x590, // i32 (unsigned), derived: limit of CS
+  canonicalShift: 0x700, // i64, derived: 64 less the width of linear addresses (16, or 7 with 5-level paging)
+  pkru: 0x708, // i32, PKRU
+  debugMatches: 0x70c, // i32, data breakpoints (DR6 bits 3:0) met by the instruction that is being carried out
+  random: 0x710, // i64, state of the generator behind RDRAND and RDSEED
+  monitorArmed: 0x718, // i32, MONITOR has been carried out
+  globalGroup: 0x71c, // i32, group of the global pages of the EPTP and VPID in use
+  mtrr: 0x720, // 27 × i64: 8 pairs of IA32_MTRR_PHYSBASEn and PHYSMASKn, then the 11 fixed-range MTRRs
+  nextGlobalGroup: 0x7f8, // i32, the last group of global pages that was given out
   scratch: 0x800, // 256 bytes: slow accesses (page-crossing, MMIO, code pages) are gathered here
   exitGuard: 0x900,
   tlb: 0x1000, // 1024 × 32 bytes: see TlbEntry
@@ -148,4 +158,5 @@ export const Mode = {
   stack32: 8, // SS.B = 1 (outside 64-bit code)
   flat: 16, // CS, DS, ES and SS have base 0 and limit 4 GiB - 1 (outside 64-bit code)
   protectedMode: 32,
+  segmented: 64, // outside 64-bit code: not 32-bit code and stack in flat segments, so that every access checks its segment
 } as const;

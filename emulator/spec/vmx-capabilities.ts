@@ -2,6 +2,7 @@
  * What this processor's VMX can do, as data, and the capability MSRs that say so: SDM volume 3, appendix A "VMX Capability Reporting
  * Facility". The lists of allowed controls below are the one place that decides what VM entry accepts.
  */
+import { unreachable } from '../user-error';
 import type { CpuFeature, CpuModel } from './cpu-model';
 import { CONTROL_WORDS, DEFAULT1, type ControlWordId } from './vmx-controls';
 import { encodingParts, VMCS_FIELDS, VMCS_REVISION, VmcsRegion, type VmcsField } from './vmcs-fields';
@@ -112,11 +113,13 @@ const CR4_BITS: readonly (readonly [bit: number, feature: CpuFeature | undefined
   [7, undefined], // PGE
   [8, undefined], // PCE
   [11, 'umip'],
+  [12, 'la57'],
   [13, 'vmx'],
   [16, 'fsgsbase'],
   [17, 'pcid'],
   [20, 'smep'],
   [21, 'smap'],
+  [22, 'pku'],
 ];
 
 function allowedBits(word: ControlWordId, model: CpuModel): number {
@@ -129,7 +132,7 @@ function allowedBits(word: ControlWordId, model: CpuModel): number {
 }
 function maskOf(word: ControlWordId, id: string): number {
   const row = CONTROL_WORDS[word].rows.find((r) => r[1] === id);
-  if (row === undefined) throw new Error(`no control ${word}.${id}`);
+  if (row === undefined) unreachable(`there is no control ${word}.${id}`);
   return (1 << row[0]) >>> 0;
 }
 const pair = (allowed0: number, allowed1: number): bigint => (BigInt(allowed1) << 32n) | BigInt(allowed0);

@@ -2,8 +2,14 @@
 import { chromium } from 'playwright-core';
 import { findCommand } from '../peers/packages.mjs';
 
+const args = ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu'];
+
+function executablePath() {
+  const path = process.env.CHROMIUM ?? findCommand('chromium') ?? findCommand('google-chrome') ?? findCommand('chrome');
+  if (!path) throw new Error("No browser: install Debian's package chromium, or name one in CHROMIUM.");
+  return path;
+}
+
 export function openBrowser() {
-  const executablePath = process.env.CHROMIUM ?? findCommand('chromium') ?? findCommand('google-chrome') ?? findCommand('chrome');
-  if (!executablePath) throw new Error("No browser: install Debian's package chromium, or name one in CHROMIUM.");
-  return chromium.launch({ executablePath, headless: true, args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu'] });
+  return chromium.launch({ executablePath: executablePath(), headless: true, args });
 }

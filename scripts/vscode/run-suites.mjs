@@ -1,6 +1,7 @@
 // The editor's test suites, each in a real VS Code: npm test runs them all; names choose (npm run screenshots runs the person).
 //   node-host   test/vscode/editor.test.ts in the node extension host, by @vscode/test-electron
 //   web-host    the same in the web worker extension host
+//   web-oldest  the same in the oldest VS Code for browsers that is supported
 //   person      someone who presses keys, clicks and hovers, and takes screenshots (test/vscode/person.mjs)
 // Without VSCODE_EXECUTABLE a code-server of npm's is VS Code; with it, that executable is.
 import { spawn } from 'node:child_process';
@@ -17,8 +18,12 @@ const total = { passed: 0, failed: 0, skipped: 0, skips: [], failures: [] };
 const suites = {
   'node-host': () => child('electron.mjs', { NESTSCOPE_FAILURE_SCREENSHOT: join(out, 'node-host-failed.png') }),
   'web-host': () => child('web-host.mjs', { NESTSCOPE_FAILURE_SCREENSHOT: join(out, 'web-host-failed.png') }),
+  'web-oldest': () => child('web-oldest.mjs', { NESTSCOPE_FAILURE_SCREENSHOT: join(out, 'web-oldest-failed.png') }),
   person: () => child('../../test/vscode/person.mjs', {}),
 };
+
+/** What @vscode/test-web says of its work. */
+const serverLog = /(GET|HEAD) \/\S+ |^(Serving|Listening on|Using ESM)/;
 
 /** Runs a script of this folder; its line `counts {…}` counts, the others are shown. */
 function child(script, env) {
@@ -32,7 +37,7 @@ function child(script, env) {
     createInterface({ input: process_.stdout }).on('line', (line) => {
       const found = /^\s*counts (\{.*\})\s*$/.exec(line);
       if (found) counts = JSON.parse(found[1]);
-      else if (line.trim() !== '') console.log(line);
+      else if (line.trim() !== '' && (process.env.VERBOSE || !serverLog.test(line))) console.log(line);
     });
     process_.on('close', (status) => settle({ status, counts }));
   });

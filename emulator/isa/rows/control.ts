@@ -2,7 +2,7 @@
 import { type Expr, FlagKind, type Size, bin, c32, c64, select, un, zx } from '../ir';
 import type { Semantics } from '../semantics';
 import { type Body, type Row, body, row, sized } from '../row';
-import { Flag, State } from '../../spec/vcpu-state';
+import { Flag, Seg, State } from '../../spec/vcpu-state';
 import { pop, push } from './moves';
 
 const RCX = 1;
@@ -12,18 +12,39 @@ const GP = 13;
 
 /** Near targets outside the canonical range fault at the branch itself. */
 function checkTarget(s: Semantics, target: Expr): Expr {
-  if (!s.shape.code64) return zx(s.size, target);
+  if (!s.shape.code64) {
+    const near = s.let(zx(s.size, target));
+    if (s.shape.segmented) s.checkCodeLimit(near);
+    return near;
+  }
   const t = s.let(target);
   s.fault(bin('ne', bin('shr_s', bin('shl', t, c64(16)), c64(16)), t), GP, 0);
   return t;
 }
 
-const jcc = body('Jcc', (s) => s.branch(s.condition(s.shape.parameter)), 'parameter');
-const jmp = body('JMP', (s) => s.branch());
-const jmpIndirect = body('JMPI', (s) => s.jump(checkTarget(s, s.value(0))), 'code64');
+const jcc = body(
+  'Jcc',
+  (s) => {
+    const taken = s.condition(s.shape.parameter);
+    s.checkBranch(taken);
+    s.branch(taken);
+  },
+  'parameter',
+  'segmented',
+);
+const jmp = body(
+  'JMP',
+  (s) => {
+    s.checkBranch();
+    s.branch();
+  },
+  'segmented',
+);
+const jmpIndirect = body('JMPI', (s) => s.jump(checkTarget(s, s.value(0))), 'code64', 'segmented');
 const call = body(
   'CALL',
   (s) => {
+    s.checkBranch();
     push(s, zx(s.size, s.nextIp()));
     s.branch();
   },
@@ -60,13 +81,24 @@ const loop = body(
     let taken: Expr = bin('ne', count, c64(0));
     if (s.shape.parameter < 2) taken = bin('and', taken, s.condition(s.shape.parameter === 1 ? 4 : 5));
     const t = s.let(taken);
+    s.checkBranch(t);
     s.setGpr(RCX, count, s.shape.address);
     s.branch(t);
   },
   'address',
   'parameter',
+  'segmented',
 );
-const jrcxz = body('JRCXZ', (s) => s.branch(un('eqz', s.gpr(RCX, s.shape.address))), 'address');
+const jrcxz = body(
+  'JRCXZ',
+  (s) => {
+    const taken = s.let(un('eqz', s.gpr(RCX, s.shape.address)));
+    s.checkBranch(taken);
+    s.branch(taken);
+  },
+  'address',
+  'segmented',
+);
 
 // String instructions: one iteration; REP repeats the instruction, each iteration a step -----------------------------------
 const masked = (s: Semantics, e: Expr): Expr => zx(s.shape.address, e);
@@ -79,12 +111,13 @@ const stringBody = (name: string, iteration: (s: Semantics, size: Size) => void)
     },
     'address',
     'rep',
+    'segmented',
   );
 const step = (s: Semantics): Expr => s.let(select(bin('and', s.state(State.systemFlags), c32(Flag.DF)), c64(-s.size), c64(s.size)));
 const source = (s: Semantics): Expr => s.gpr(RSI, s.shape.address);
 const destination = (s: Semantics): Expr => s.gpr(RDI, s.shape.address);
-/** The record's memory operand holds the base of the source segment. */
-const inSourceSegment = (address: Expr): Expr => bin('add', { op: 'ea', type: 'i64' }, address);
+/** In flat shapes the record's memory operand holds the base of the source segment. */
+const inSourceSegment = (s: Semantics, address: Expr): Expr => (s.shape.segmented ? address : bin('add', { op: 'ea', type: 'i64' }, address));
 const advance = (s: Semantics, register: number, from: Expr, by: Expr): void =>
   s.setGpr(register, masked(s, bin('add', from, by)), s.shape.address);
 function repeat(s: Semantics, whileEqual?: Expr): void {
@@ -98,8 +131,8 @@ const movs = stringBody('MOVS', (s, size) => {
   const by = step(s);
   const si = source(s);
   const di = destination(s);
-  const v = s.read(s.access(inSourceSegment(si), size, 'r'), size);
-  const dst = s.access(di, size, 'w');
+  const v = s.read(s.access(inSourceSegment(s, si), size, 'r'), size);
+  const dst = s.access(di, size, 'w', Seg.es);
   advance(s, RSI, si, by);
   advance(s, RDI, di, by);
   s.write(dst, v);
@@ -109,7 +142,7 @@ const stos = stringBody('STOS', (s, size) => {
   const by = step(s);
   const di = destination(s);
   const v = s.gpr(0, size);
-  const dst = s.access(di, size, 'w');
+  const dst = s.access(di, size, 'w', Seg.es);
   advance(s, RDI, di, by);
   s.write(dst, v);
   repeat(s);
@@ -117,7 +150,7 @@ const stos = stringBody('STOS', (s, size) => {
 const lods = stringBody('LODS', (s, size) => {
   const by = step(s);
   const si = source(s);
-  const v = s.read(s.access(inSourceSegment(si), size, 'r'), size);
+  const v = s.read(s.access(inSourceSegment(s, si), size, 'r'), size);
   advance(s, RSI, si, by);
   s.setGpr(0, v, size);
   repeat(s);
@@ -125,7 +158,7 @@ const lods = stringBody('LODS', (s, size) => {
 const scas = stringBody('SCAS', (s, size) => {
   const by = step(s);
   const di = destination(s);
-  const v = s.read(s.access(di, size, 'r'), size);
+  const v = s.read(s.access(di, size, 'r', Seg.es), size);
   const a = s.gpr(0, size);
   const equal = s.let(bin('eq', a, v));
   s.flags(FlagKind.sub, a, v);
@@ -136,8 +169,8 @@ const cmps = stringBody('CMPS', (s, size) => {
   const by = step(s);
   const si = source(s);
   const di = destination(s);
-  const a = s.read(s.access(inSourceSegment(si), size, 'r'), size);
-  const b = s.read(s.access(di, size, 'r'), size);
+  const a = s.read(s.access(inSourceSegment(s, si), size, 'r'), size);
+  const b = s.read(s.access(di, size, 'r', Seg.es), size);
   const equal = s.let(bin('eq', a, b));
   s.flags(FlagKind.sub, a, b);
   advance(s, RSI, si, by);
@@ -148,9 +181,10 @@ const xlat = body(
   'XLAT',
   (s) => {
     const address = masked(s, bin('add', s.gpr(3, s.shape.address), s.gpr(0, 1)));
-    s.setGpr(0, s.read(s.access(inSourceSegment(address), 1, 'r'), 1), 1);
+    s.setGpr(0, s.read(s.access(inSourceSegment(s, address), 1, 'r'), 1), 1);
   },
   'address',
+  'segmented',
 );
 
 const conditions = ['O', 'NO', 'B', 'AE', 'E', 'NE', 'BE', 'A', 'S', 'NS', 'P', 'NP', 'L', 'GE', 'LE', 'G'];

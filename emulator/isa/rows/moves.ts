@@ -2,7 +2,7 @@
 import { type Expr, FlagKind, type Size, bin, c32, c64, select, sx, un, zx } from '../ir';
 import type { Semantics } from '../semantics';
 import { type Body, type Row, body, row, sized } from '../row';
-import { Flag, State } from '../../spec/vcpu-state';
+import { Flag, Seg, State } from '../../spec/vcpu-state';
 
 export const RSP = 4;
 const RBP = 5;
@@ -101,17 +101,17 @@ const extendAccumulator = body('CBW', (s) => {
 const signToDx = body('CWD', (s) => s.setGpr(2, zx(s.size, bin('shr_s', sx(s.size, s.gpr(0, s.size)), c64(63))), s.size));
 
 // The stack ---------------------------------------------------------------------------------------------------------------
-const stackMask = (s: Semantics, e: Expr): Expr => (s.shape.stack === 4 ? zx(4, e) : e);
+const stackMask = (s: Semantics, e: Expr): Expr => zx(s.shape.stack, e);
 export function push(s: Semantics, value: Expr, size: Size = s.size): void {
   const sp = s.let(stackMask(s, bin('sub', s.gpr(RSP, s.shape.stack), c64(size))));
-  const slot = s.access(sp, size, 'w');
+  const slot = s.access(sp, size, 'w', Seg.ss);
   s.setGpr(RSP, sp, s.shape.stack);
   s.write(slot, value);
 }
 /** Reads the top of the stack; the new stack pointer is committed by `setSp`. */
 export function pop(s: Semantics, size: Size = s.size): { value: Expr; setSp: (extra?: Expr) => void } {
   const sp = s.gpr(RSP, s.shape.stack);
-  const value = s.read(s.access(sp, size, 'r'), size);
+  const value = s.read(s.access(sp, size, 'r', Seg.ss), size);
   return {
     value,
     setSp: (extra) => {
@@ -137,7 +137,7 @@ const pusha = body(
   (s) => {
     const sp = s.gpr(RSP, s.shape.stack);
     const bottom = s.let(stackMask(s, bin('sub', sp, c64(8 * s.size))));
-    const area = s.access(bottom, 8 * s.size, 'w');
+    const area = s.access(bottom, 8 * s.size, 'w', Seg.ss);
     const values = Array.from({ length: 8 }, (_, n) => (n === RSP ? zx(s.size, sp) : s.gpr(n, s.size)));
     s.setGpr(RSP, bottom, s.shape.stack);
     values.forEach((v, n) => s.store(area, v, s.size, (7 - n) * s.size));
@@ -149,7 +149,7 @@ const popa = body(
   'POPA',
   (s) => {
     const sp = s.gpr(RSP, s.shape.stack);
-    const area = s.access(sp, 8 * s.size, 'r');
+    const area = s.access(sp, 8 * s.size, 'r', Seg.ss);
     const values = Array.from({ length: 8 }, (_, n) => s.read(area, s.size, (7 - n) * s.size));
     values.forEach((v, n) => n !== RSP && s.setGpr(n, v, s.size));
     s.setGpr(RSP, stackMask(s, bin('add', sp, c64(8 * s.size))), s.shape.stack);
@@ -160,7 +160,7 @@ const leave = body(
   'LEAVE',
   (s) => {
     const bp = s.gpr(RBP, s.shape.stack);
-    const value = s.read(s.access(bp, s.size, 'r'), s.size);
+    const value = s.read(s.access(bp, s.size, 'r', Seg.ss), s.size);
     s.setGpr(RSP, stackMask(s, bin('add', bp, c64(s.size))), s.shape.stack);
     s.setGpr(RBP, value, s.size);
   },
@@ -217,6 +217,9 @@ export const moveRows: readonly Row[] = [
   row('63 /r', 'MOVSXD r32, r/m32', movsx, { only: 64, operandSize: 4 }),
   row('REX.W + 63 /r', 'MOVSXD r64, r/m32', movsx, { only: 64, operandSize: 8 }),
   ...sized('8D /r', 'LEA r#, m', lea, { addressOnly: true }),
+  // Reported with SSE2, which every processor with 64-bit mode has.
+  row('NP 0F C3 /r', 'MOVNTI m32, r32', mov, { operandSize: 4 }),
+  row('NP REX.W + 0F C3 /r', 'MOVNTI m64, r64', mov, { operandSize: 8, only: 64 }),
   ...sized('0F 38 F0 /r', 'MOVBE r#, m#', movbe, { feature: 'movbe' }),
   ...sized('0F 38 F1 /r', 'MOVBE m#, r#', movbe, { feature: 'movbe' }),
   row('86 /r', 'XCHG r/m8, r8', xchg, lock),

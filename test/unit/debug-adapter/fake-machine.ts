@@ -51,6 +51,7 @@ export interface FakeOptions {
 export class FakeMachine implements Machine {
   steps = 0;
   readonly vcpuCount = 1;
+  readonly tiers = { compiled: 0, modules: 0, dropped: 0 };
   readonly breakOn = { vmExit: false, vmEntry: false, vmEntryFailure: false, exception: false };
   breakpoints: readonly Breakpoint[] = [];
   ended: StopReason | undefined;

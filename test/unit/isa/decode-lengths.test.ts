@@ -24,6 +24,7 @@ function randomSource(start: number): () => number {
 const HAVE = new Set<CpuidFeature>([
   CpuidFeature.INTEL8086, CpuidFeature.INTEL8086_ONLY, CpuidFeature.INTEL186, CpuidFeature.INTEL286, CpuidFeature.INTEL386, CpuidFeature.INTEL486, CpuidFeature.X64, CpuidFeature.CMOV, CpuidFeature.CPUID, CpuidFeature.CX8,
   CpuidFeature.CMPXCHG16B, CpuidFeature.MSR, CpuidFeature.SEP, CpuidFeature.SYSCALL, CpuidFeature.TSC, CpuidFeature.RDTSCP, CpuidFeature.POPCNT, CpuidFeature.LZCNT, CpuidFeature.MOVBE, CpuidFeature.VMX, CpuidFeature.RDPMC, CpuidFeature.PAUSE,
+  CpuidFeature.BMI1, CpuidFeature.BMI2, CpuidFeature.ADX,
 ]); // prettier-ignore
 
 describe(`decoder against iced-x86 (seed ${seed})`, function () {

@@ -2,12 +2,13 @@
 import { strict as assert } from 'node:assert';
 import { Outcome } from '../../../emulator/cpu/outcome';
 import { Flag, State } from '../../../emulator/spec/vcpu-state';
-import type { VmcsField } from '../../../emulator/spec/vmcs-fields';
+import { Field, type VmcsField } from '../../../emulator/spec/vmcs-fields';
+import { forgetChecks } from '../../../emulator/vmx/changes';
 import type { CheckContext } from '../../../emulator/vmx/checks/check-row';
 import { ENTRY_CHECKS, firstFailure } from '../../../emulator/vmx/checks/entry-checks';
 import { vmcsCheckContext } from '../../../emulator/vmx/checks/vmcs-check-context';
 import { CHECK_CASES, type CheckCase } from './entry-check-cases';
-import { GUEST_RIP, HOST_RIP, LEGAL, makeBench, type Bench, type Values } from './vmx-bench';
+import { GUEST_RIP, HOST_RIP, LEGAL, makeBench, OPERAND, OTHER_VMCS, VMCS_REGION, type Bench, type Values } from './vmx-bench';
 
 function benchFor(c: CheckCase, values: Values): Bench {
   const bench = makeBench(c.model);
@@ -139,6 +140,49 @@ describe('VM-entry checks', () => {
       }
     }
     assert.ok(refused > 200 && made > 200, `${refused} refused, ${made} made`);
+  });
+
+  /** A guest that was entered and exited, so that all checks held once. */
+  function exited(values: Values): Bench {
+    const bench = makeBench();
+    bench.set(values);
+    assert.equal(bench.execute('VMLAUNCH'), Outcome.jumped);
+    bench.vmx.intercept(bench.cpu, { kind: 'instruction', name: 'CPUID', length: 2 });
+    return bench;
+  }
+  it('what changes outside the VMCS is seen at the next entry', () => {
+    const bench = exited({ vmcsLinkPointer: OTHER_VMCS });
+    bench.memory.write32(OTHER_VMCS, 0);
+    assert.equal(bench.execute('VMRESUME'), Outcome.exited);
+    assert.equal(bench.failures[0].check?.name, 'VMCS_LINK_POINTER: revision identifier');
+    const mode = exited({});
+    mode.cpu.set64(State.efer, 0n);
+    mode.cpu.set32(State.mode, 2);
+    mode.execute('VMRESUME');
+    assert.equal(mode.failures[0].check?.name, '“IA-32e mode guest” outside IA-32e mode');
+  });
+  it('VMWRITE of RFLAGS.VM makes the segment checks again', () => {
+    const bench = exited({ vmEntryControls: 0x11fb, guestCr4: 0x2000, guestCsAccessRights: 0xc09b });
+    bench.cpu.setGpr(1, 0x6820n);
+    bench.cpu.setGpr(0, 0x2_0002n);
+    assert.equal(bench.execute('VMWRITE', { reg: 1, rm: 0 }), Outcome.next);
+    assert.equal(bench.execute('VMRESUME'), Outcome.exited);
+    assert.equal(bench.failures[0].check?.name, 'GUEST_CS_BASE: virtual-8086');
+  });
+  it("VMPTRLD and a user's edit make every check again", () => {
+    for (const again of [
+      (b: Bench) => forgetChecks(b.cpu),
+      (b: Bench) => {
+        b.memory.write64(OPERAND, BigInt(VMCS_REGION));
+        b.execute('VMPTRLD');
+      },
+    ]) {
+      const bench = exited({});
+      bench.vmcs.setU32(Field.hostTrSelector, 0);
+      again(bench);
+      assert.equal(bench.execute('VMRESUME'), Outcome.next);
+      assert.equal(bench.failures[0].check?.name, 'HOST_TR_SELECTOR: not null');
+    }
   });
 
   it('names an exact section of the manual for every row', () => {

@@ -83,6 +83,15 @@ describe('VM entry', () => {
     const without = entered({ secondaryProcessorBasedVmExecutionControls: 0 });
     assert.equal(without.cpu.getF64(State.eptPointer), 0);
   });
+  it('VM exits flush likewise', () => {
+    const plain = entered();
+    exit(plain);
+    assert.equal(plain.mmu.flushesOfCurrent, 2);
+    const tagged = entered({ secondaryProcessorBasedVmExecutionControls: 0x22, virtualProcessorIdentifier: 7 });
+    exit(tagged);
+    assert.equal(tagged.mmu.flushesOfCurrent, 0);
+    assert.equal(tagged.cpu.get32(State.vpid), 0);
+  });
   it('makes the launch state launched; VMRESUME works then, VMLAUNCH no more', () => {
     const bench = entered();
     assert.equal(bench.vmcs.launchState, 1);

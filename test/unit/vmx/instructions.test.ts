@@ -277,6 +277,8 @@ describe('VMCALL, INVEPT, INVVPID', () => {
     ['INVVPID', 3n, 5n, 0n, true],
     ['INVVPID', 3n, 0n, 0n, false],
     ['INVVPID', 4n, 5n, 0n, false],
+    ['INVVPID', 0xffff_ffff_ffff_ffffn, 5n, 0n, false],
+    ['INVEPT', 0xffff_ffff_ffff_ffffn, 0x3_001en, 0n, false],
   ];
   for (const [name, type, low, high, ok] of inv) {
     it(`${name} type ${type} of ${low.toString(16)}:${high.toString(16)} ${ok ? 'succeeds' : 'is error 28'}`, () => {

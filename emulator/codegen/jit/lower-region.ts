@@ -1,0 +1,629 @@
+/**
+ * Lowers a region to one WebAssembly function (vcpu, pc) → code: registers and lazy flags in locals, spilled only where the region is left;
+ * budget checked at the entry and at loop headers; faults leave at the start of their instruction with exact state.
+ */
+import { type Expr, FlagKind, type RegisterRef, type Size, type Statement, type Temp, maskOf } from '../../isa/ir';
+import { BASE_RIP } from '../../isa/instruction';
+import { SEGMENT_STRIDE, Seg, SegmentState, State, TlbEntry, VCPU_STRIDE } from '../../spec/vcpu-state';
+import { COMPUTE_SLOT, binaryCode, loadOp, packAccess, storeOp, unaryCode } from '../lower';
+import { Exit } from '../record';
+import { FunctionBody, I32, I64, Op } from '../wasm';
+import type { Region, RegionBlock, RegionInstruction } from './region';
+
+/** Function indices in a region's module: all imported. */
+export interface RegionFunctions {
+  readonly slowAccess: number;
+  readonly commitStore: number;
+  readonly compute: number;
+  readonly arithmeticFlags: number;
+}
+/** Returned to the interpreter: 0 go on at State.rip, else an Exit code with everything in State. */
+const LEAVE = 0;
+/** What slowAccess answers when the interpreter must carry the access out (MMIO, watched and code pages). */
+export const REFUSED = -2;
+
+const VCPU = 0;
+
+export function lowerRegion(region: Region, functions: RegionFunctions, code64: boolean): FunctionBody {
+  return new RegionLowering(region, functions, code64).function();
+}
+
+class RegionLowering {
+  private readonly f = new FunctionBody(2);
+  private readonly gprs: number[];
+  private readonly written = new Set<number>();
+  private readonly used = new Set<number>();
+  private readonly context = this.f.local(I64);
+  private readonly pageIp = this.f.local(I64);
+  private readonly ip = this.f.local(I64);
+  private readonly fa = this.f.local(I64);
+  private readonly fb = this.f.local(I64);
+  private readonly fk = this.f.local(I32);
+  private readonly budget = this.f.local(I32);
+  private readonly leaveOffset = this.f.local(I32);
+  private readonly leaveSteps = this.f.local(I32);
+  private readonly leaveRecord = this.f.local(I32);
+  private readonly leaveCode = this.f.local(I32);
+  private readonly pool = { i32: [] as number[], i64: [] as number[] };
+  /** Compile-time knowledge of the lazy triple's kind (FlagKind × 4 + log2 size); undefined: it stands in `fk`. */
+  private kind: number | undefined;
+  // Of the instruction being lowered:
+  private temps = new Map<number, number>();
+  private pointers = new Map<number, number>();
+  private usedPool = { i32: 0, i64: 0 };
+  private now!: RegionInstruction;
+  private left = 0;
+
+  constructor(
+    private readonly region: Region,
+    private readonly functions: RegionFunctions,
+    private readonly code64: boolean,
+  ) {
+    this.gprs = Array.from({ length: 16 }, () => this.f.local(I64));
+  }
+
+  function(): FunctionBody {
+    const { f, region } = this;
+    // Which registers a region uses is known only when it is lowered: the body is made first, in a function of its own, then put behind the loads.
+    f.block('LEAVE').block('EXIT');
+    const openAt = blockLabels(region);
+    const enter = (position: number): void => {
+      // Labels that begin here, outermost first: loops and forward targets by where they end.
+      for (const label of openAt[position]) {
+        if (label.kind === 'loop') f.loop(`loop${label.position}`);
+        else f.block(`to${label.position}`);
+      }
+    };
+    region.blocks.forEach((block, position) => {
+      // Forward labels that end here.
+      for (const label of closing(openAt, position)) if (label.kind === 'block') f.end();
+      enter(position);
+      this.block(block, position);
+      for (const label of closingLoops(openAt, position)) if (label.kind === 'loop') f.end();
+    });
+    f.op(Op.unreachable);
+    f.end(); // EXIT: a fault, or the interpreter's turn, at the start of an instruction
+    this.spill();
+    f.get(VCPU).get(this.budget).get(this.leaveSteps).op(Op.i32_add).mem(Op.i32_store, State.budget);
+    f.get(VCPU).get(this.pageIp).get(this.leaveOffset).op(Op.i64_extend_i32_u).op(Op.i64_add).mem(Op.i64_store, State.rip);
+    f.get(VCPU).get(this.leaveRecord).mem(Op.i32_store, State.exitRecord);
+    f.get(this.leaveCode).op(Op.return);
+    f.end(); // LEAVE: to the IP in `ip`
+    this.spill();
+    f.get(VCPU).get(this.budget).mem(Op.i32_store, State.budget);
+    f.get(VCPU).get(this.ip).mem(Op.i64_store, State.rip);
+    f.i32(LEAVE).op(Op.return);
+    f.op(Op.unreachable);
+
+    const whole = new FunctionBody(2);
+    for (const type of f.localTypes) whole.local(type);
+    whole.get(VCPU).mem(Op.i64_load, State.contextData).set(this.context);
+    whole.get(VCPU).mem(Op.i64_load, State.pageIp).set(this.pageIp);
+    whole.get(VCPU).mem(Op.i32_load, State.budget).set(this.budget);
+    whole.get(VCPU).mem(Op.i32_load, State.flagKind).set(this.fk);
+    whole.get(VCPU).mem(Op.i64_load, State.flagA).set(this.fa);
+    whole.get(VCPU).mem(Op.i64_load, State.flagB).set(this.fb);
+    for (const n of this.used)
+      whole
+        .get(VCPU)
+        .mem(Op.i64_load, State.gpr + n * 8)
+        .set(this.gprs[n]);
+    for (const byte of f.bytes) whole.bytes.push(byte);
+    return whole;
+  }
+
+  private spill(): void {
+    const { f } = this;
+    for (const n of this.written)
+      f.get(VCPU)
+        .get(this.gprs[n])
+        .mem(Op.i64_store, State.gpr + n * 8);
+    f.get(VCPU).get(this.fk).mem(Op.i32_store, State.flagKind);
+    f.get(VCPU).get(this.fa).mem(Op.i64_store, State.flagA);
+    f.get(VCPU).get(this.fb).mem(Op.i64_store, State.flagB);
+  }
+
+  // Blocks ------------------------------------------------------------------------------------------------------------
+
+  private block(block: RegionBlock, position: number): void {
+    const { f, region } = this;
+    const length = block.instructions.length;
+    this.kind = undefined;
+    if (position === 0 || region.loopEnds.has(position)) {
+      // Enough steps for the longest way to the next check, or out.
+      f.get(this.budget).i32(region.longestFrom(position)).op(Op.i32_lt_s).if();
+      this.leaveTo(block.offset);
+      f.end();
+    }
+    f.get(this.budget).i32(length).op(Op.i32_sub).set(this.budget);
+    block.instructions.forEach((insn, i) => {
+      this.left = length - i;
+      this.instruction(insn, block, position);
+    });
+    const last = block.instructions[length - 1];
+    const ends = last.program.controlFlow;
+    if (!ends && block.next !== undefined) this.go(position, block.next);
+  }
+
+  /** To a page offset: inside the region if control can, else out. */
+  private go(from: number, offset: number): void {
+    const { f, region } = this;
+    this.settleKind();
+    const to = region.positionOf(offset);
+    if (to !== undefined && region.canBranch(from, to)) {
+      if (to === from + 1 && !region.loopEnds.has(to)) {
+        f.br(`to${to}`);
+        return;
+      }
+      f.br(to <= from ? `loop${to}` : `to${to}`);
+      return;
+    }
+    this.leaveTo(offset);
+  }
+  private leaveTo(offset: number): void {
+    const { f } = this;
+    this.settleKind();
+    f.get(this.pageIp).i64(BigInt(offset)).op(Op.i64_add).set(this.ip).br('LEAVE');
+  }
+  private settleKind(): void {
+    if (this.kind !== undefined) this.f.i32(this.kind).set(this.fk);
+  }
+
+  // Instructions ------------------------------------------------------------------------------------------------------
+
+  private instruction(insn: RegionInstruction, block: RegionBlock, position: number): void {
+    this.now = insn;
+    this.temps = new Map();
+    this.pointers = new Map();
+    this.usedPool = { i32: 0, i64: 0 };
+    for (const s of insn.program.statements) this.statement(s, block, position);
+  }
+
+  private local(type: 'i32' | 'i64'): number {
+    const pool = this.pool[type];
+    const at = this.usedPool[type]++;
+    if (at === pool.length) pool.push(this.f.local(type === 'i32' ? I32 : I64));
+    return pool[at];
+  }
+  private tempLocal(t: Temp): number {
+    let at = this.temps.get(t.id);
+    if (at === undefined) this.temps.set(t.id, (at = this.local(t.type)));
+    return at;
+  }
+  private gpr(n: number): number {
+    this.used.add(n);
+    return this.gprs[n];
+  }
+
+  private expr(e: Expr): void {
+    const { f } = this;
+    const { instruction } = this.now.decoded;
+    switch (e.op) {
+      case 'temp':
+        f.get(this.tempLocal(e));
+        return;
+      case 'const':
+        if (e.type === 'i32') f.i32(Number(BigInt.asIntN(32, e.value)));
+        else f.i64(e.value);
+        return;
+      case 'imm':
+        f.i64(instruction.immediate);
+        return;
+      case 'nextIp':
+        f.get(this.pageIp)
+          .i64(BigInt(this.now.offset + instruction.length))
+          .op(Op.i64_add);
+        return;
+      case 'branchTarget':
+        f.get(this.pageIp)
+          .i64(BigInt(this.now.offset + instruction.length) + instruction.immediate)
+          .op(Op.i64_add);
+        return;
+      case 'ea':
+        this.effectiveAddress();
+        return;
+      case 'select':
+        this.expr(e.a);
+        this.expr(e.b);
+        this.expr(e.c);
+        f.op(Op.select);
+        return;
+      default:
+        if ('b' in e) {
+          this.expr(e.a);
+          this.expr(e.b);
+          f.op(binaryCode[e.op][e.a.type === 'i32' ? 0 : 1]);
+        } else {
+          this.expr(e.a);
+          f.op(unaryCode[e.op][e.a.type === 'i32' ? 0 : 1]);
+        }
+    }
+  }
+
+  /** The linear address of the memory operand, as the record's address would give it. */
+  private effectiveAddress(): void {
+    const { f } = this;
+    const { row, memory, instruction } = this.now.decoded;
+    const segmented = (instruction.segment === Seg.fs || instruction.segment === Seg.gs) && row.addressOnly !== true;
+    const base = (): void => {
+      f.get(VCPU).mem(Op.i64_load, State.segment + instruction.segment * SEGMENT_STRIDE + SegmentState.base);
+    };
+    if (row.string !== undefined || !memory) {
+      if (segmented) base();
+      else f.i64(0n);
+      return;
+    }
+    let displacement = instruction.displacement;
+    if (row.body?.name === 'POP' && instruction.base === 4) displacement += BigInt(instruction.operandSize);
+    if (instruction.base === BASE_RIP) {
+      displacement += BigInt(this.now.offset + instruction.length);
+      f.get(this.pageIp).i64(displacement).op(Op.i64_add);
+    } else if (instruction.base >= 0) {
+      f.get(this.gpr(instruction.base));
+      if (displacement !== 0n) f.i64(displacement).op(Op.i64_add);
+    } else f.i64(displacement);
+    if (instruction.index >= 0) {
+      f.get(this.gpr(instruction.index));
+      if (instruction.scaleLog2 > 0) f.i64(BigInt(instruction.scaleLog2)).op(Op.i64_shl);
+      f.op(Op.i64_add);
+    }
+    if (instruction.addressSize !== 8) f.i64((1n << BigInt(instruction.addressSize * 8)) - 1n).op(Op.i64_and);
+    if (segmented) {
+      base();
+      f.op(Op.i64_add);
+      if (!this.code64) f.i64(0xffffffffn).op(Op.i64_and);
+    }
+  }
+
+  private register(ref: RegisterRef): { n: number; high: boolean } {
+    if ('fixed' in ref) return { n: ref.fixed, high: false };
+    const o = this.now.decoded.operands[ref.operand];
+    return { n: o.register, high: o.high };
+  }
+
+  private statement(s: Statement, block: RegionBlock, position: number): void {
+    const { f } = this;
+    switch (s.k) {
+      case 'let':
+        this.expr(s.value);
+        f.set(this.tempLocal(s.temp));
+        return;
+      case 'readRegister': {
+        const { n, high } = this.register(s.ref);
+        f.get(this.gpr(n));
+        if (high) f.i64(8n).op(Op.i64_shr_u);
+        if (s.size !== 8) f.i64(maskOf(s.size)).op(Op.i64_and);
+        f.set(this.tempLocal(s.temp));
+        return;
+      }
+      case 'writeRegister':
+        this.writeRegister(s.ref, s.size, s.value);
+        return;
+      case 'readState':
+        f.get(VCPU).mem(Op.i32_load, s.offset).set(this.tempLocal(s.temp));
+        return;
+      case 'writeState':
+        f.get(VCPU);
+        this.expr(s.value);
+        f.mem(Op.i32_store, s.offset);
+        return;
+      case 'access':
+        this.access(s);
+        return;
+      case 'load':
+        f.get(this.pointer(s.location.id)).mem(loadOp[s.size], s.offset).set(this.tempLocal(s.temp));
+        return;
+      case 'store':
+        f.get(this.pointer(s.location.id));
+        this.expr(s.value);
+        f.mem(storeOp[s.size], s.offset);
+        return;
+      case 'storesDone':
+        f.get(this.pointer(s.location.id)).get(VCPU).op(Op.i32_sub).i32(VCPU_STRIDE).op(Op.i32_lt_u).if();
+        f.get(VCPU).i32(s.location.id).call(this.functions.commitStore).end();
+        return;
+      case 'condition':
+        this.condition(s.code);
+        f.set(this.tempLocal(s.temp));
+        return;
+      case 'readFlags':
+        this.arithmeticFlags();
+        f.set(this.tempLocal(s.temp));
+        return;
+      case 'compute':
+        this.compute(s);
+        return;
+      case 'fault':
+        this.expr(s.condition);
+        f.if();
+        this.raise(s.vector, s.errorCode);
+        f.end();
+        return;
+      case 'setFlags':
+        this.setFlags(s);
+        return;
+      case 'branch':
+        if (s.condition !== undefined) {
+          this.expr(s.condition);
+          this.settleKind();
+          f.if();
+          const kind = this.kind;
+          this.kind = undefined;
+          this.go(position, block.taken as number);
+          f.end();
+          this.go(position, block.next as number);
+          this.kind = kind;
+        } else this.go(position, block.taken as number);
+        return;
+      case 'jump':
+        this.settleKind();
+        this.expr(s.target);
+        f.set(this.ip);
+        this.kind = undefined;
+        for (const site of block.returns) {
+          const to = this.region.positionOf(site);
+          if (to === undefined || !this.region.canBranch(position, to)) continue;
+          f.get(this.ip).get(this.pageIp).i64(BigInt(site)).op(Op.i64_add).op(Op.i64_eq).if();
+          this.go(position, site);
+          f.end();
+        }
+        f.br('LEAVE');
+        return;
+      case 'retireIf':
+      case 'again':
+        throw new Error('REP is not compiled');
+    }
+  }
+
+  private writeRegister(ref: RegisterRef, size: Size, value: Expr): void {
+    const { f } = this;
+    const { n, high } = this.register(ref);
+    const local = this.gpr(n);
+    this.written.add(n);
+    if (size >= 4) {
+      this.expr(value);
+      f.set(local);
+      return;
+    }
+    const shift = high ? 8n : 0n;
+    f.get(local)
+      .i64(~(maskOf(size) << shift))
+      .op(Op.i64_and);
+    this.expr(value);
+    f.i64(maskOf(size)).op(Op.i64_and);
+    if (high) f.i64(8n).op(Op.i64_shl);
+    f.op(Op.i64_or).set(local);
+  }
+
+  private pointer(id: number): number {
+    const at = this.pointers.get(id);
+    if (at === undefined) throw new Error('location used before its access');
+    return at;
+  }
+
+  /** Leaves at the start of this instruction. */
+  private exit(code: number): void {
+    const { f } = this;
+    this.settleKind();
+    f.i32(this.now.offset).set(this.leaveOffset);
+    f.i32(this.left).set(this.leaveSteps);
+    f.i32(this.now.record).set(this.leaveRecord);
+    f.i32(code).set(this.leaveCode).br('EXIT');
+  }
+  private raise(vector: number, errorCode: number): void {
+    const { f } = this;
+    f.get(VCPU).i32(1).mem(Op.i32_store, State.pendingKind);
+    f.get(VCPU).i32(vector).mem(Op.i32_store, State.pendingVector);
+    f.get(VCPU).i32(errorCode).mem(Op.i32_store, State.pendingErrorCode);
+    this.exit(Exit.pending);
+  }
+
+  private access(s: Statement & { k: 'access' }): void {
+    const { f } = this;
+    const { bytes, access, id } = s.location;
+    const linear = this.local('i64');
+    const entry = this.local('i32');
+    const p = this.local('i32');
+    this.pointers.set(id, p);
+    this.expr(s.address);
+    f.tee(linear).op(Op.i32_wrap_i64).i32(7).op(Op.i32_shr_u).i32((TlbEntry.count - 1) * TlbEntry.stride).op(Op.i32_and).get(VCPU).op(Op.i32_add).tee(entry); // prettier-ignore
+    f.mem(Op.i64_load, State.tlb + (access === 'r' ? TlbEntry.read : TlbEntry.write));
+    f.get(linear);
+    if (bytes > 1) f.i64(BigInt(bytes - 1)).op(Op.i64_add);
+    f.i64(-4096n).op(Op.i64_and).get(this.context).op(Op.i64_or).op(Op.i64_eq).if();
+    f.get(linear)
+      .op(Op.i32_wrap_i64)
+      .get(entry)
+      .mem(Op.i32_load, State.tlb + TlbEntry.addend)
+      .op(Op.i32_add)
+      .set(p);
+    f.else();
+    f.get(VCPU).get(linear).mem(Op.i64_store, State.accessLo);
+    f.get(VCPU)
+      .i32(packAccess(bytes, access, id))
+      .call(this.functions.slowAccess)
+      .tee(p)
+      .i32(REFUSED)
+      .op(Op.i32_ge_u)
+      .if();
+    f.get(p).i32(REFUSED).op(Op.i32_eq).if();
+    this.exit(Exit.redo);
+    f.end();
+    this.exit(Exit.pending);
+    f.end().end();
+  }
+
+  private compute(s: Statement & { k: 'compute' }): void {
+    const { f } = this;
+    const { fast } = s;
+    if (fast) {
+      this.expr(fast.condition);
+      f.if();
+      s.outs.forEach((out, i) => {
+        this.expr(fast.values[i]);
+        f.set(this.tempLocal(out));
+      });
+      f.else();
+    }
+    s.ins.forEach((e, i) => {
+      f.get(VCPU);
+      this.expr(e);
+      f.mem(Op.i64_store, COMPUTE_SLOT + i * 8);
+    });
+    f.get(VCPU).i32(s.name).call(this.functions.compute).op(Op.i32_eqz).if();
+    this.raise(s.vector, -1);
+    f.end();
+    s.outs.forEach((out, i) =>
+      f
+        .get(VCPU)
+        .mem(Op.i64_load, COMPUTE_SLOT + i * 8)
+        .set(this.tempLocal(out)),
+    );
+    if (fast) f.end();
+  }
+
+  // Flags -------------------------------------------------------------------------------------------------------------
+
+  private setFlags(s: Statement & { k: 'setFlags' }): void {
+    const { f } = this;
+    const constant = s.kind.op === 'const' ? Number(s.kind.value) : undefined;
+    if (s.when) {
+      this.settleKind();
+      this.expr(s.when);
+      f.if();
+      this.expr(s.kind);
+      f.set(this.fk);
+    } else if (constant === undefined) {
+      this.expr(s.kind);
+      f.set(this.fk);
+    }
+    this.expr(s.a);
+    f.set(this.fa);
+    this.expr(s.b);
+    f.set(this.fb);
+    if (s.when) f.end();
+    this.kind = s.when ? undefined : constant;
+  }
+
+  private arithmeticFlags(): void {
+    const { f } = this;
+    this.settleKind();
+    if (this.kind === FlagKind.explicit * 4) {
+      f.get(this.fa).op(Op.i32_wrap_i64);
+      return;
+    }
+    f.get(VCPU).get(this.fk).mem(Op.i32_store, State.flagKind);
+    f.get(VCPU).get(this.fa).mem(Op.i64_store, State.flagA);
+    f.get(VCPU).get(this.fb).mem(Op.i64_store, State.flagB);
+    f.get(VCPU).call(this.functions.arithmeticFlags);
+  }
+
+  private condition(code: number): void {
+    const { f } = this;
+    const even = code & ~1;
+    const negate = (code & 1) !== 0;
+    const kind = this.kind === undefined ? -1 : this.kind >> 2;
+    const size = this.kind === undefined ? 8 : 1 << (this.kind & 3);
+    const extend: Record<number, number | undefined> = { 1: Op.i64_extend8_s, 2: Op.i64_extend16_s, 4: Op.i64_extend32_s };
+    const sign = (): void => {
+      const op = extend[size];
+      if (op !== undefined) f.op(op);
+    };
+    const compare: Record<number, number> = { 2: Op.i64_lt_u, 4: Op.i64_eq, 6: Op.i64_le_u, 12: Op.i64_lt_s, 14: Op.i64_le_s };
+    const result = (op: number): void => {
+      f.get(this.fa).i64(0n).op(op);
+    };
+    if (kind === FlagKind.sub && even in compare) f.get(this.fa).get(this.fb).op(compare[even]);
+    else if (kind === FlagKind.sub && even === 8) {
+      f.get(this.fa).get(this.fb).op(Op.i64_sub);
+      sign();
+      f.i64(0n).op(Op.i64_lt_s);
+    } else if (kind === FlagKind.logic && (even === 0 || even === 2)) f.i32(0);
+    else if (kind === FlagKind.logic && (even === 4 || even === 6)) result(Op.i64_eq);
+    else if (kind === FlagKind.logic && (even === 8 || even === 12)) result(Op.i64_lt_s);
+    else if (kind === FlagKind.logic && even === 14) result(Op.i64_le_s);
+    else if ((kind === FlagKind.inc || kind === FlagKind.dec) && even === 4) result(Op.i64_eq);
+    else if ((kind === FlagKind.inc || kind === FlagKind.dec) && even === 8) result(Op.i64_lt_s);
+    else if ((kind === FlagKind.inc || kind === FlagKind.dec) && even === 2) f.get(this.fb).op(Op.i32_wrap_i64);
+    else if (kind === FlagKind.add && (even === 4 || even === 8 || even === 2)) {
+      f.get(this.fa).get(this.fb).op(Op.i64_add);
+      sign();
+      if (even === 2) f.get(this.fa).op(Op.i64_lt_u);
+      else f.i64(0n).op(even === 4 ? Op.i64_eq : Op.i64_lt_s);
+    } else {
+      this.fromFlags(even);
+    }
+    if (negate) f.op(Op.i32_eqz);
+  }
+
+  private fromFlags(even: number): void {
+    const { f } = this;
+    const flags = this.local('i32');
+    this.arithmeticFlags();
+    f.set(flags);
+    const bit = (n: number): void => {
+      f.get(flags).i32(n).op(Op.i32_shr_u).i32(1).op(Op.i32_and);
+    };
+    if (even === 0) bit(11);
+    else if (even === 2) bit(0);
+    else if (even === 4) bit(6);
+    else if (even === 6) {
+      bit(0);
+      bit(6);
+      f.op(Op.i32_or);
+    } else if (even === 8) bit(7);
+    else if (even === 10) bit(2);
+    else {
+      bit(7);
+      bit(11);
+      f.op(Op.i32_xor);
+      if (even === 14) {
+        bit(6);
+        f.op(Op.i32_or);
+      }
+    }
+  }
+}
+
+// Structure -----------------------------------------------------------------------------------------------------------
+
+interface Label {
+  readonly kind: 'loop' | 'block';
+  /** Loop: the header's position. Block: the target's position; the label ends just before it. */
+  readonly position: number;
+  /** Position before which (block) or after which (loop) it ends. */
+  readonly end: number;
+}
+
+/**
+ * The labels to open before each block. A forward target's label opens where the innermost loop that holds it begins (or at the start), so
+ * that labels and loops nest; among labels that open at one place the ones that end later are opened first.
+ */
+function blockLabels(region: Region): Label[][] {
+  const open: Label[][] = region.blocks.map(() => []);
+  for (const [header, end] of region.loopEnds) open[header].push({ kind: 'loop', position: header, end });
+  region.blocks.forEach((_, target) => {
+    if (target === 0) return;
+    // The innermost loop around the target, not counting one that begins at it.
+    let start = 0;
+    for (const [header, end] of region.loopEnds) if (header < target && target <= end) start = Math.max(start, header);
+    open[start].push({ kind: 'block', position: target, end: target });
+  });
+  for (const [position, labels] of open.entries())
+    labels.sort((a, b) => {
+      // At one place a loop that begins there comes first: what is opened for targets inside it must be inside.
+      if (a.kind !== b.kind) return outside(a, b, position) ? -1 : 1;
+      return b.end - a.end;
+    });
+  return open;
+}
+/** Whether label a must enclose label b when both open at one position. */
+function outside(a: Label, b: Label, _position: number): boolean {
+  const endOf = (l: Label): number => (l.kind === 'loop' ? l.end + 0.5 : l.end);
+  return endOf(a) > endOf(b);
+}
+const allLabels = (open: readonly Label[][]): Label[] => open.flat();
+const closing = (open: readonly Label[][], position: number): Label[] =>
+  allLabels(open).filter((l) => l.kind === 'block' && l.end === position);
+const closingLoops = (open: readonly Label[][], position: number): Label[] =>
+  allLabels(open).filter((l) => l.kind === 'loop' && l.end === position);
