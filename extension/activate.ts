@@ -67,7 +67,12 @@ export function activateNestscope(context: vscode.ExtensionContext, host: string
     ),
     vscode.commands.registerCommand('nestscope.serialConsole', () => consoles.show(sessions.current)),
     vscode.commands.registerCommand('nestscope.translate', (given?: unknown) =>
-      translation.show(typeof given === 'string' ? given : wordInFront()),
+      // An expression from another command; a URI from the editor's menu; nothing from the palette, which asks.
+      typeof given === 'string'
+        ? translation.show(given)
+        : given === undefined
+          ? translation.ask(wordInFront())
+          : translation.show(wordInFront()),
     ),
     vscode.commands.registerCommand('nestscope.translateNode', (node: InspectedNode) =>
       node.memoryReference ? translation.show(node.memoryReference) : undefined,

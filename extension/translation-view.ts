@@ -13,16 +13,18 @@ export class TranslationView implements vscode.Disposable {
     this.subscription = sessions.onDidChange(() => void this.draw());
   }
 
-  /** Asks for an address where none is given. */
-  async show(given?: string): Promise<void> {
-    const expression =
-      given ??
-      (await vscode.window.showInputBox({
-        title: 'Translate an address',
-        prompt: 'An address, a register, a symbol, or a memory reference such as l2:gva:0x40020000',
-        value: this.expression || 'rip',
-      }));
-    if (!expression) return;
+  /** Asks for an address, then shows it. */
+  async ask(suggestion: string | undefined): Promise<void> {
+    const expression = await vscode.window.showInputBox({
+      title: 'Translate an address',
+      prompt: 'An address, a register, a symbol, or a memory reference such as l2:gva:0x40020000',
+      value: suggestion ?? (this.expression || 'rip'),
+    });
+    if (expression) await this.show(expression);
+  }
+
+  async show(expression: string | undefined): Promise<void> {
+    if (!expression) return this.ask(undefined);
     this.expression = expression;
     if (!this.panel) {
       this.panel = vscode.window.createWebviewPanel(

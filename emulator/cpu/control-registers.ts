@@ -1,6 +1,6 @@
 /**
  * MOV to and from control and debug registers, CLTS, LMSW, SMSW (SDM volume 3, "Control Registers", "Debug Registers"; volume 2, "MOV—Move
- * to/from Control Registers"). Not modelled: real-address mode, PAE paging without long mode, hardware breakpoints, CR4 bits of units that
+ * to/from Control Registers"). Not modelled: hardware breakpoints, CR4 bits of units that
  * are not built.
  */
 import type { Instruction } from '../isa/instruction';
@@ -26,6 +26,8 @@ const CR4_BY_FEATURE: readonly (readonly [CpuFeature, bigint])[] = [
   ['pcid', Cr4.PCIDE],
   ['fsgsbase', Cr4.FSGSBASE],
   ['umip', Cr4.UMIP],
+  ['pku', Cr4.PKE],
+  ['la57', Cr4.LA57],
 ];
 /** Bits that software for any 64-bit processor may set, although the units behind them are not built. */
 const CR4_NOT_MODELLED = Cr4.OSFXSR | Cr4.OSXMMEXCPT | Cr4.OSXSAVE;
@@ -34,7 +36,7 @@ const CR4_NOT_MODELLED = Cr4.OSFXSR | Cr4.OSXMMEXCPT | Cr4.OSXSAVE;
 export function cr4Allowed(cpu: Cpu): bigint {
   let bits: bigint = CR4_ALWAYS;
   for (const [feature, bit] of CR4_BY_FEATURE) if (cpu.model.features.has(feature)) bits |= bit;
-  return cpu.model.linearBits === 57 ? bits | Cr4.LA57 : bits;
+  return bits;
 }
 
 type Fixed = readonly [bigint, bigint] | undefined;
@@ -71,8 +73,10 @@ export function writeCr0(cpu: Cpu, ports: CpuPorts, value: bigint): Outcome {
     if (!(cpu.cr4 & Cr4.PAE) || csLong || trType === 1 || trType === 3) return generalProtection(cpu);
   }
   if (pagingChanges && !paging && (cpu.code64 || cpu.cr4 & Cr4.PCIDE)) return generalProtection(cpu);
-  if (!(cr0 & Cr0.PE)) return cpu.notModelled('real-address mode: MOV to CR0 clears PE');
-  if (paging && !longMode && cpu.cr4 & Cr4.PAE) return cpu.notModelled('PAE paging without long mode');
+  if (paging && !longMode && cpu.cr4 & Cr4.PAE && (cr0 ^ old) & (Cr0.CD | Cr0.NW | Cr0.PG)) {
+    const refused = loadPdptes(cpu, cpu.cr3);
+    if (refused !== undefined) return refused;
+  }
   cpu.set64(State.cr0, cr0);
   if (pagingChanges) {
     const efer = cpu.efer & ~Efer.LMA;
@@ -84,11 +88,23 @@ export function writeCr0(cpu: Cpu, ports: CpuPorts, value: bigint): Outcome {
   return Outcome.next;
 }
 
+const paePaging = (cpu: Cpu, cr4: bigint): boolean => (cpu.cr0 & Cr0.PG) !== 0n && !cpu.longMode && (cr4 & Cr4.PAE) !== 0n;
+/** Loads the PDPTE registers. Undefined: done; else the outcome of a refusal. */
+function loadPdptes(cpu: Cpu, cr3: bigint): Outcome | undefined {
+  const result = cpu.mmu.loadPdptes(cpu, cr3);
+  if (result === 'loaded') return undefined;
+  return result === 'pending' ? Outcome.pending : generalProtection(cpu);
+}
+
 /** Loads CR3: bits above the physical-address width must be 0; bit 63 asks for no flush when PCIDs are on. */
 export function writeCr3(cpu: Cpu, value: bigint): Outcome {
   const pcids = (cpu.cr4 & Cr4.PCIDE) !== 0n;
   const cr3 = pcids ? value & ~CR3_NO_FLUSH : value;
   if (cpu.longMode && cr3 >> BigInt(cpu.model.maxPhyAddr)) return generalProtection(cpu);
+  if (paePaging(cpu, cpu.cr4)) {
+    const refused = loadPdptes(cpu, cr3);
+    if (refused !== undefined) return refused;
+  }
   cpu.set64(State.cr3, cr3);
   if (pcids && value & CR3_NO_FLUSH) cpu.modeChanged();
   else cpu.mmu.flushPcid(cpu, pcids ? Number(cr3 & 0xfffn) : 0);
@@ -106,7 +122,10 @@ export function writeCr4(cpu: Cpu, ports: CpuPorts, value: bigint): Outcome {
   if (changed & cr4 & Cr4.PCIDE && (!cpu.longMode || cpu.cr3 & 0xfffn)) return generalProtection(cpu);
   if (violatesFixed(ports.vmx.fixedCr4(cpu), cr4)) return generalProtection(cpu);
   if (cr4 & CR4_NOT_MODELLED) return cpu.notModelled('SSE and XSAVE state: MOV to CR4 sets OSFXSR, OSXMMEXCPT or OSXSAVE');
-  if (cpu.cr0 & Cr0.PG && !cpu.longMode && cr4 & Cr4.PAE) return cpu.notModelled('PAE paging without long mode');
+  if (paePaging(cpu, cr4) && changed & (Cr4.PAE | Cr4.PGE | Cr4.PSE | Cr4.SMEP)) {
+    const refused = loadPdptes(cpu, cpu.cr3);
+    if (refused !== undefined) return refused;
+  }
   cpu.set64(State.cr4, cr4);
   cpu.modeChanged();
   if (changed & (Cr4.PGE | Cr4.PAE | Cr4.PSE | Cr4.PCIDE | Cr4.SMEP)) cpu.mmu.flushAll(cpu);

@@ -1,20 +1,24 @@
 /**
  * Delivery of exceptions and interrupts through the IDT (SDM volume 3, "Interrupt and Exception Handling" and "Interrupt and Exception
- * Handling in 64-bit Mode"). Not modelled: real-address mode, virtual-8086 mode, task gates, 16-bit gates and 16-bit TSS stack switches.
+ * Handling in 64-bit Mode"), task gates included; through the interrupt vector table in real-address mode.
  */
-import { Access } from '../mmu/mmu';
-import { Ar, baseOf, dplOf, gateOf, idtError, isCode, isConformingCode, isWritableData, limitOf, selectorError, SystemType, Tss } from '../spec/descriptors'; // prettier-ignore
+import { Ar, dplOf, gateOf, idtError, isCode, isConformingCode, selectorError, SystemType, Tss } from '../spec/descriptors'; // prettier-ignore
 import type { Gate } from '../spec/descriptors';
 import { Activity, DR7_GD, EventType, FAULT_CLASS_VECTORS, Interruptibility, Vector } from '../spec/registers';
 import { Flag, Seg, State } from '../spec/vcpu-state';
 import type { Cpu } from './cpu';
+import { innerStack, privilegeOf, readTss } from './inner-stack';
 import { isCanonical } from './operands';
 import { Outcome } from './outcome';
 import type { CpuPorts } from './ports';
+import { isRealMode, isVirtual8086 } from './processor-mode';
+import { deliverThroughVectors } from './real-transfers';
 import type { Descriptor } from './segmentation';
 import { commitCodeSegment, fetchDescriptor, IMPLICIT_READ, isNull, isValidTarget, markAccessed, reservedLongAndBig, setFromDescriptor, setNull, tableLinear } from './segmentation'; // prettier-ignore
 import type { Slot, Stack } from './stack';
-import { commitStack, currentStack, pushFrame, segmentStack, wideStack } from './stack';
+import { commitStack, currentStack, pushFrame, wideStack } from './stack';
+import { switchTask, TaskSource } from './task-switch';
+import { virtual8086SoftwareInterrupt } from './virtual-8086';
 
 /** An event to be delivered. */
 export interface DeliveredEvent {
@@ -47,12 +51,12 @@ export function clearVectoring(cpu: Cpu): void {
 
 /**
  * Delivers one event. Outcome.jumped: RIP is the handler's first instruction. Outcome.pending: a fault or VM exit of the delivery is pending
- * and `State.vectoringInfo` still names the event (see cpu/faults). Outcome.stopped: not modelled.
+ * and `State.vectoringInfo` still names the event (see cpu/faults). Outcome.exited: a task gate has caused a VM exit.
  */
 export function deliverEvent(cpu: Cpu, ports: CpuPorts, event: DeliveredEvent): Outcome {
   noteVectoring(cpu, event);
-  const outcome = cpu.longMode ? deliver64(cpu, event) : deliver32(cpu, event);
-  if (outcome === Outcome.stopped) clearVectoring(cpu);
+  const outcome = cpu.longMode ? deliver64(cpu, event) : isRealMode(cpu) ? deliverReal(cpu, event) : deliver32(cpu, ports, event);
+  if (outcome === Outcome.exited) clearVectoring(cpu);
   if (outcome !== Outcome.jumped) return outcome;
   clearVectoring(cpu);
   cpu.set32(State.activity, Activity.active);
@@ -77,8 +81,11 @@ function flagsImage(cpu: Cpu, event: DeliveredEvent): bigint {
   return BigInt((cpu.flags | (fault ? Flag.RF : 0)) >>> 0);
 }
 
+const isInterruptGate = (gate: Gate): boolean => gate.type === SystemType.interruptGate || gate.type === SystemType.interruptGate16;
+const isNarrow = (gate: Gate): boolean => gate.type === SystemType.interruptGate16 || gate.type === SystemType.trapGate16;
+
 function clearFlags(cpu: Cpu, gate: Gate): void {
-  const cleared = Flag.TF | Flag.NT | Flag.RF | Flag.VM | (gate.type === SystemType.interruptGate ? Flag.IF : 0);
+  const cleared = Flag.TF | Flag.NT | Flag.RF | Flag.VM | (isInterruptGate(gate) ? Flag.IF : 0);
   cpu.flags = cpu.flags & ~cleared;
 }
 
@@ -107,9 +114,7 @@ function fetchGate(cpu: Cpu, event: DeliveredEvent, bytes: 8 | 16): Gate | Outco
   const checksDpl = event.type === EventType.softwareInterrupt || event.type === EventType.softwareException;
   if (checksDpl && gate.dpl < cpu.cpl) return cpu.raise(Vector.GP, code);
   if (!gate.present) return cpu.raise(Vector.NP, code);
-  if (gate.type === SystemType.taskGate) return cpu.notModelled(`a task gate in the IDT (vector ${event.vector}): task switches`);
-  if (!isGate32) return cpu.notModelled(`a 16-bit gate in the IDT (vector ${event.vector})`);
-  return gate;
+  return isNarrow(gate) ? { ...gate, offset: gate.offset & 0xffffn } : gate;
 }
 
 /** Reads the gate's code segment with its checks. A number is the outcome of a refusal. */
@@ -119,19 +124,24 @@ function fetchHandlerSegment(cpu: Cpu, gate: Gate, ext: number): Descriptor | Ou
   if (!d) return Outcome.pending;
   const code = selectorError(gate.selector, ext);
   if (!isCode(d.access) || dplOf(d.access) > cpu.cpl) return cpu.raise(Vector.GP, code);
+  // From virtual-8086 mode the way leads to level 0 only.
+  if (isVirtual8086(cpu) && (isConformingCode(d.access) || dplOf(d.access) !== 0)) return cpu.raise(Vector.GP, code);
   if (cpu.longMode && (!(d.access & Ar.long) || reservedLongAndBig(cpu, d.access))) return cpu.raise(Vector.GP, code);
   if (!(d.access & Ar.present)) return cpu.raise(Vector.NP, code);
   if (!isValidTarget(cpu, d, gate.offset)) return cpu.raise(Vector.GP, ext);
   return d;
 }
 
-/** Pushes of a frame that the CPU makes for another privilege level are supervisor accesses although CPL is still the old one. */
-const privilegeOf = (cpl: number): number => (cpl < 3 ? Access.implicit : 0);
+const returnIpOf = (cpu: Cpu, event: DeliveredEvent): bigint => (isSoftware(event.type) ? cpu.rip + BigInt(event.length ?? 0) : cpu.rip);
 
-function frameSlots(cpu: Cpu, event: DeliveredEvent, size: 4 | 8, withStack: boolean): Slot[] {
-  const returnIp = isSoftware(event.type) ? cpu.rip + BigInt(event.length ?? 0) : cpu.rip;
-  const values: bigint[] = withStack ? [BigInt(cpu.segmentSelector(Seg.ss)), cpu.gpr(4)] : [];
-  values.push(flagsImage(cpu, event), BigInt(cpu.segmentSelector(Seg.cs)), returnIp);
+const VIRTUAL_8086_PUSHED = [Seg.gs, Seg.fs, Seg.ds, Seg.es] as const;
+
+function frameSlots(cpu: Cpu, event: DeliveredEvent, size: 2 | 4 | 8, withStack: boolean): Slot[] {
+  const selectorOf = (n: number): bigint => BigInt(cpu.segmentSelector(n));
+  // Virtual-8086 mode's data segments are pushed too, since they mean nothing to the handler.
+  const values: bigint[] = isVirtual8086(cpu) ? VIRTUAL_8086_PUSHED.map(selectorOf) : [];
+  if (withStack) values.push(selectorOf(Seg.ss), cpu.gpr(4));
+  values.push(flagsImage(cpu, event), selectorOf(Seg.cs), returnIpOf(cpu, event));
   if (event.errorCode !== undefined) values.push(BigInt(event.errorCode >>> 0));
   return values.map((value) => ({ size, value }));
 }
@@ -162,53 +172,48 @@ function deliver64(cpu: Cpu, event: DeliveredEvent): Outcome {
   return Outcome.jumped;
 }
 
-/** Reads a stack pointer of the TSS. Undefined: #TS(TR selector) or a fault of the read is pending. */
-function readTss(cpu: Cpu, offset: number, size: 2 | 4 | 8, ext: number): bigint | undefined {
-  if (offset + size - 1 > cpu.segmentLimit(Seg.tr)) {
-    cpu.raise(Vector.TS, selectorError(cpu.segmentSelector(Seg.tr), ext));
-    return undefined;
-  }
-  return cpu.loadLinear(tableLinear(cpu, cpu.segmentBase(Seg.tr) + BigInt(offset)), size, IMPLICIT_READ);
-}
-
-/** The stack of an inner level from a 32-bit TSS ("Stack Switching"), with its SS descriptor. A number is the outcome of a refusal. */
-function innerStack32(cpu: Cpu, cpl: number, ext: number): { stack: Stack; selector: number; descriptor: Descriptor } | Outcome {
-  const type = cpu.segmentAccess(Seg.tr) & Ar.type;
-  if (type === SystemType.tss16Busy || type === SystemType.tss16Available) return cpu.notModelled('a stack switch through a 16-bit TSS');
-  if (Tss.ss(cpl) + 1 > cpu.segmentLimit(Seg.tr)) return cpu.raise(Vector.TS, selectorError(cpu.segmentSelector(Seg.tr), ext));
-  const esp = readTss(cpu, Tss.esp(cpl), 4, ext);
-  if (esp === undefined) return Outcome.pending;
-  const ss = readTss(cpu, Tss.ss(cpl), 2, ext);
-  if (ss === undefined) return Outcome.pending;
-  const selector = Number(ss);
-  if (isNull(selector)) return cpu.raise(Vector.TS, ext);
-  const descriptor = fetchDescriptor(cpu, selector, Vector.TS, ext);
-  if (!descriptor) return Outcome.pending;
-  const { access } = descriptor;
-  const code = selectorError(selector, ext);
-  if ((selector & 3) !== cpl || dplOf(access) !== cpl || !isWritableData(access)) return cpu.raise(Vector.TS, code);
-  if (!(access & Ar.present)) return cpu.raise(Vector.SS, code);
-  if (!markAccessed(cpu, descriptor)) return Outcome.pending;
-  const stack = segmentStack(esp, BigInt(baseOf(descriptor.raw)), limitOf(descriptor.raw), access, privilegeOf(cpl), code);
-  return { stack, selector, descriptor };
-}
-
-function deliver32(cpu: Cpu, event: DeliveredEvent): Outcome {
+function deliver32(cpu: Cpu, ports: CpuPorts, event: DeliveredEvent): Outcome {
   const ext = extOf(event);
-  if (cpu.flag(Flag.VM)) return cpu.notModelled('an event in virtual-8086 mode');
+  const virtual = isVirtual8086(cpu);
+  if (virtual && event.type === EventType.softwareInterrupt) {
+    const outcome = virtual8086SoftwareInterrupt(cpu, event.vector, returnIpOf(cpu, event));
+    if (outcome !== undefined) return outcome;
+  }
   const gate = fetchGate(cpu, event, 8);
   if (typeof gate === 'number') return gate;
+  if (gate.type === SystemType.taskGate) return deliverToTask(cpu, ports, event, gate.selector);
   const cs = fetchHandlerSegment(cpu, gate, ext);
   if (typeof cs === 'number') return cs;
   const cpl = isConformingCode(cs.access) ? cpu.cpl : dplOf(cs.access);
-  const inner = cpl < cpu.cpl ? innerStack32(cpu, cpl, ext) : undefined;
+  const inner = cpl < cpu.cpl ? innerStack(cpu, cpl, ext) : undefined;
   if (typeof inner === 'number') return inner;
   const stack = inner ? inner.stack : currentStack(cpu, ext);
   if (!markAccessed(cpu, cs)) return Outcome.pending;
-  if (!pushFrame(cpu, stack, frameSlots(cpu, event, 4, inner !== undefined))) return Outcome.pending;
+  if (!pushFrame(cpu, stack, frameSlots(cpu, event, isNarrow(gate) ? 2 : 4, inner !== undefined))) return Outcome.pending;
+  if (virtual) for (const n of VIRTUAL_8086_PUSHED) setNull(cpu, n, 0);
   if (inner) setFromDescriptor(cpu, Seg.ss, inner.selector, inner.descriptor);
   commitCodeSegment(cpu, gate.selector, cs, cpl, gate.offset);
   commitStack(cpu, stack);
   clearFlags(cpu, gate);
   return Outcome.jumped;
+}
+
+/** An event through a task gate: the error code goes to the new task's stack. */
+function deliverToTask(cpu: Cpu, ports: CpuPorts, event: DeliveredEvent, selector: number): Outcome {
+  const ext = extOf(event);
+  const length = isSoftware(event.type) ? (event.length ?? 0) : 0;
+  const flags = Number(flagsImage(cpu, event));
+  const outcome = switchTask(cpu, ports, { selector, source: TaskSource.gate, ext, flags, returnIp: returnIpOf(cpu, event), length });
+  if (outcome !== Outcome.jumped || event.errorCode === undefined) return outcome;
+  const stack = currentStack(cpu, ext);
+  const size = cpu.segmentAccess(Seg.tr) & 8 ? 4 : 2;
+  if (!pushFrame(cpu, stack, [{ size, value: BigInt(event.errorCode >>> 0) }])) return Outcome.pending;
+  commitStack(cpu, stack);
+  return Outcome.jumped;
+}
+
+/** Real-address mode: interrupts and traps are off in the handler. */
+function deliverReal(cpu: Cpu, event: DeliveredEvent): Outcome {
+  const cleared = Flag.IF | Flag.TF | Flag.AC | Flag.RF;
+  return deliverThroughVectors(cpu, event.vector, extOf(event), returnIpOf(cpu, event), cpu.flags, cleared);
 }

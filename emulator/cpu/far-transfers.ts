@@ -1,18 +1,25 @@
 /**
  * Far JMP, CALL and RET, and IRET (SDM volume 2; volume 3, "Privilege Level Checking When Transferring Program Control Between Code
- * Segments"). Not modelled: call gates, task gates, task switches, virtual-8086 mode.
+ * Segments"). What goes through call gates, task gates and TSS descriptors, and 8086 segments, is carried out in files of its own.
  */
 import type { Instruction } from '../isa/instruction';
-import { Ar, dplOf, isCode, isConformingCode, isWritableData, selectorError, SystemType } from '../spec/descriptors';
+import { Ar, dplOf, gateOf, isCode, isConformingCode, isWritableData, selectorError, SystemType } from '../spec/descriptors';
 import { Interruptibility, Vector } from '../spec/registers';
 import { ARITHMETIC_FLAGS, Flag, Seg, State } from '../spec/vcpu-state';
 import type { Cpu } from './cpu';
+import { throughCallGate } from './call-gates';
 import { generalProtection, invalidOpcode, type SystemHandler } from './handler';
+import { readTss } from './inner-stack';
 import { nextIp, operandLinear } from './operands';
 import { Outcome } from './outcome';
+import type { CpuPorts } from './ports';
+import { isReal8086, isRealMode, isVirtual8086 } from './processor-mode';
+import { realCall, realInterruptReturn, realIretFlags, realJump, realReturn } from './real-transfers';
 import { commitCodeSegment, dropInnerSegments, fetchDescriptor, isNull, isValidTarget, markAccessed, reservedLongAndBig, setFromDescriptor, setNull } from './segmentation'; // prettier-ignore
 import type { Descriptor } from './segmentation';
 import { commitStack, currentStack, popFrame, pushFrame, setStackPointer } from './stack';
+import { switchTask, TaskSource } from './task-switch';
+import { enterVirtual8086, virtual8086InterruptReturn } from './virtual-8086';
 
 interface FarPointer {
   readonly selector: number;
@@ -31,22 +38,33 @@ function farPointer(cpu: Cpu, insn: Instruction): FarPointer | undefined {
   return selector === undefined ? undefined : { selector: Number(selector), offset };
 }
 
-/** System descriptors as targets. */
-function systemTarget(cpu: Cpu, selector: number, access: number): Outcome {
-  const type = access & Ar.type;
-  const isGate = type === SystemType.callGate || (!cpu.longMode && type === SystemType.callGate16);
-  const isTask = !cpu.longMode && (type === SystemType.taskGate || type === SystemType.tssAvailable || type === SystemType.tss16Available);
-  if (access & Ar.notSystem || !(isGate || isTask)) return generalProtection(cpu, selectorError(selector));
-  return cpu.notModelled(isGate ? 'a far transfer through a call gate' : 'a far transfer to a task: task switches');
+/** A system descriptor as target of a far JMP or CALL: call gate, task gate or TSS. */
+function systemTarget(cpu: Cpu, insn: Instruction, ports: CpuPorts, target: FarPointer, d: Descriptor, call: boolean): Outcome {
+  const { selector } = target;
+  const code = selectorError(selector);
+  const type = d.access & (Ar.notSystem | Ar.type);
+  if (type === SystemType.callGate || (!cpu.longMode && type === SystemType.callGate16)) {
+    const outcome = throughCallGate(cpu, insn, selector, d, call);
+    if (outcome === Outcome.jumped) enteredCode(cpu, ports);
+    return outcome;
+  }
+  const isTss = type === SystemType.tssAvailable || type === SystemType.tss16Available;
+  if (cpu.longMode || !(isTss || type === SystemType.taskGate)) return generalProtection(cpu, code);
+  const dpl = dplOf(d.access);
+  if (dpl < cpu.cpl || dpl < (selector & 3)) return generalProtection(cpu, code);
+  if (!isTss && !(d.access & Ar.present)) return cpu.raise(Vector.NP, code);
+  const tss = isTss ? selector : gateOf(d.raw, 0).selector;
+  const source = call ? TaskSource.call : TaskSource.jmp;
+  return switchTask(cpu, ports, { selector: tss, source, ext: 0, flags: cpu.flags, returnIp: nextIp(cpu, insn), length: insn.length });
 }
 
-/** Code segment of a far JMP or CALL at the same privilege level, checked. A number is the outcome of a refusal. */
-function sameLevelTarget(cpu: Cpu, target: FarPointer): Descriptor | Outcome {
+/** Code segment of a far JMP or CALL at the same privilege level, checked. A number is the outcome of a refusal, or of a transfer by a gate. */
+function sameLevelTarget(cpu: Cpu, insn: Instruction, ports: CpuPorts, target: FarPointer, call: boolean): Descriptor | Outcome {
   const { selector } = target;
   if (isNull(selector)) return generalProtection(cpu);
   const d = fetchDescriptor(cpu, selector);
   if (!d) return Outcome.pending;
-  if (!isCode(d.access)) return systemTarget(cpu, selector, d.access);
+  if (!isCode(d.access)) return systemTarget(cpu, insn, ports, target, d, call);
   const code = selectorError(selector);
   if (reservedLongAndBig(cpu, d.access)) return generalProtection(cpu, code);
   const dpl = dplOf(d.access);
@@ -61,7 +79,8 @@ const jmpFar: SystemHandler = (cpu, insn, ports) => {
   if (insn.lock || (insn.hasModRm && insn.rm >= 0)) return invalidOpcode(cpu);
   const target = farPointer(cpu, insn);
   if (!target) return Outcome.pending;
-  const d = sameLevelTarget(cpu, target);
+  if (isReal8086(cpu)) return realJump(cpu, target.selector, target.offset);
+  const d = sameLevelTarget(cpu, insn, ports, target, false);
   if (typeof d === 'number') return d;
   if (!markAccessed(cpu, d)) return Outcome.pending;
   commitCodeSegment(cpu, target.selector, d, cpu.cpl, target.offset);
@@ -73,7 +92,8 @@ const callFar: SystemHandler = (cpu, insn, ports) => {
   if (insn.lock || (insn.hasModRm && insn.rm >= 0)) return invalidOpcode(cpu);
   const target = farPointer(cpu, insn);
   if (!target) return Outcome.pending;
-  const d = sameLevelTarget(cpu, target);
+  if (isReal8086(cpu)) return realCall(cpu, insn, target.selector, target.offset);
+  const d = sameLevelTarget(cpu, insn, ports, target, true);
   if (typeof d === 'number') return d;
   const size = insn.operandSize;
   const stack = currentStack(cpu);
@@ -146,6 +166,7 @@ const retFar: SystemHandler = (cpu, insn, ports) => {
   if (insn.lock) return invalidOpcode(cpu);
   const size = insn.operandSize;
   const released = (insn.opcode & 0xff) === 0xca ? insn.immediate & 0xffffn : 0n;
+  if (isReal8086(cpu)) return realReturn(cpu, insn, released);
   const stack = currentStack(cpu);
   const frame = popFrame(cpu, stack, size, 2);
   if (!frame) return Outcome.pending;
@@ -182,16 +203,28 @@ function flagsAfterIret(cpu: Cpu, image: number, size: number): number {
   return (cpu.flags & ~mask) | (image & mask);
 }
 
+/** IRET with NT set: back to the task that the link field of the TSS names. */
+function returnToTask(cpu: Cpu, insn: Instruction, ports: CpuPorts): Outcome {
+  const link = readTss(cpu, 0, 2, 0);
+  if (link === undefined) return Outcome.pending;
+  const flags = cpu.flags & ~Flag.NT;
+  const selector = Number(link);
+  return switchTask(cpu, ports, { selector, source: TaskSource.iret, ext: 0, flags, returnIp: nextIp(cpu, insn), length: insn.length });
+}
+
 const iret: SystemHandler = (cpu, insn, ports) => {
   if (insn.lock) return invalidOpcode(cpu);
   const size = insn.operandSize;
-  if (cpu.flag(Flag.NT)) return cpu.longMode ? generalProtection(cpu) : cpu.notModelled('IRET with NT set: return from a nested task');
+  if (isRealMode(cpu)) return realInterruptReturn(cpu, size, realIretFlags(size));
+  if (isVirtual8086(cpu)) return virtual8086InterruptReturn(cpu, size);
+  if (cpu.flag(Flag.NT)) return cpu.longMode ? generalProtection(cpu) : returnToTask(cpu, insn, ports);
   const stack = currentStack(cpu);
   const frame = popFrame(cpu, stack, size, 3);
   if (!frame) return Outcome.pending;
   const target = { offset: frame[0], selector: Number(frame[1] & 0xffffn) };
   const image = Number(frame[2] & 0xffff_ffffn) | 0;
-  if (!cpu.longMode && size === 4 && image & Flag.VM && cpu.cpl === 0) return cpu.notModelled('IRET to virtual-8086 mode');
+  if (!cpu.longMode && size === 4 && image & Flag.VM && cpu.cpl === 0)
+    return enterVirtual8086(cpu, stack, frame[0], target.selector, image);
   const cs = returnTarget(cpu, target);
   if (typeof cs === 'number') return cs;
   const cpl = target.selector & 3;

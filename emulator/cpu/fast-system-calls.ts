@@ -5,6 +5,7 @@ import type { Cpu } from './cpu';
 import { generalProtection, invalidOpcode, type SystemHandler } from './handler';
 import { isCanonical, nextIp } from './operands';
 import { Outcome } from './outcome';
+import { isRealMode } from './processor-mode';
 
 const RCX = 1;
 const RDX = 2;
@@ -57,7 +58,7 @@ const sysret: SystemHandler = (cpu, insn, ports) => {
 const sysenter: SystemHandler = (cpu, insn, ports) => {
   if (insn.lock) return invalidOpcode(cpu);
   const cs = Number(cpu.get64(State.sysenterCs) & 0xfffcn);
-  if (cs === 0) return generalProtection(cpu);
+  if (cs === 0 || isRealMode(cpu)) return generalProtection(cpu);
   const was64 = cpu.code64;
   const long = cpu.longMode;
   cpu.flags = cpu.flags & ~(Flag.VM | Flag.IF);
@@ -72,7 +73,7 @@ const sysenter: SystemHandler = (cpu, insn, ports) => {
 const sysexit: SystemHandler = (cpu, insn, ports) => {
   if (insn.lock) return invalidOpcode(cpu);
   const cs = Number(cpu.get64(State.sysenterCs) & 0xfffcn);
-  if (cs === 0 || cpu.cpl !== 0) return generalProtection(cpu);
+  if (cs === 0 || cpu.cpl !== 0 || isRealMode(cpu)) return generalProtection(cpu);
   const to64 = insn.rexW;
   const rip = cpu.gpr(RDX);
   const rsp = cpu.gpr(RCX);

@@ -29,9 +29,9 @@ export function raiseDebug(cpu: Cpu, conditions: number): 2 {
   return cpu.raise(Vector.DB);
 }
 
-/** The single-step trap that is due after an instruction begun with TF set: RIP is that of the next instruction. */
-export function deliverSingleStep(cpu: Cpu, ports: CpuPorts): ExceptionResult {
-  raiseDebug(cpu, Dr6.BS);
+/** A debug trap that is due before the next instruction: single-stepping (BS), or a task switch to a task whose T flag is set (BT). */
+export function deliverDebugTrap(cpu: Cpu, ports: CpuPorts, conditions: number): ExceptionResult {
+  raiseDebug(cpu, conditions);
   return handlePendingException(cpu, ports);
 }
 
@@ -104,6 +104,7 @@ function takeException(
   const debugFault = vector === Vector.DB && (qualification & BigInt(Dr6.BD)) !== 0n;
   const outcome = deliverEvent(cpu, ports, { ...delivered, type: EventType.hardwareException, debugFault });
   if (outcome === Outcome.jumped) return 'delivered';
+  if (outcome === Outcome.exited) return 'exited';
   return outcome === Outcome.pending ? Outcome.pending : 'stopped';
 }
 

@@ -11,6 +11,7 @@ import { generalProtection, invalidOpcode, type SystemHandler } from './handler'
 import { segmentLinear, uncheckedLinear } from './operands';
 import { Outcome } from './outcome';
 import type { CpuPorts } from './ports';
+import { ioplOf, isVirtual8086 } from './processor-mode';
 import { IMPLICIT_READ, tableLinear } from './segmentation';
 
 const RAX = 0;
@@ -19,10 +20,9 @@ const RDX = 2;
 const RSI = 6;
 const RDI = 7;
 
-/** "I/O Permission Bit Map": with CPL > IOPL every bit of the ports accessed must be 0. False: #GP(0) or a fault of the read is pending. */
+/** "I/O Permission Bit Map": with CPL > IOPL, and always in virtual-8086 mode, every bit of the ports accessed must be 0. False: #GP(0) or a fault of the read is pending. */
 function portAllowed(cpu: Cpu, port: number, size: number): boolean {
-  const iopl = (cpu.flags & Flag.IOPL) >> 12;
-  if (cpu.cpl <= iopl) return true;
+  if (cpu.cpl <= ioplOf(cpu) && !isVirtual8086(cpu)) return true;
   const refuse = (): false => {
     generalProtection(cpu);
     return false;

@@ -19,8 +19,9 @@ const QUAD = 64;
 const LOCK = 1n;
 const FEATURE_CONTROL_WRITABLE = 7n;
 const FAST_STRINGS = 1n;
-/** MISC_ENABLE: MONITOR, limit CPUID maximum, execute-disable off. */
-const MISC_ENABLE_NOT_MODELLED = (1n << 18n) | (1n << 22n) | (1n << 34n);
+const ENABLE_MONITOR = 1n << 18n;
+/** MISC_ENABLE: limit CPUID maximum, execute-disable off. */
+const MISC_ENABLE_NOT_MODELLED = (1n << 22n) | (1n << 34n);
 const DEBUGCTL_WRITABLE = 3n;
 const APIC_GLOBAL_ENABLE = 1n << 11n;
 const MTRR_DEF_TYPE_WRITABLE = 0xcffn;
@@ -33,6 +34,8 @@ const exists = (cpu: Cpu, row: MsrRow): boolean => !row.needs || row.needs.some(
 /** Sets every MSR of the table to its power-on value. */
 export function resetMsrs(cpu: Cpu): void {
   for (const row of msrTable) if (row.slot !== undefined) cpu.set64(row.slot, row.reset);
+  if (cpu.model.features.has('monitor')) cpu.set64(State.miscEnable, cpu.get64(State.miscEnable) | ENABLE_MONITOR);
+  cpu.set64(State.random, BigInt(cpu.index));
 }
 
 /** The value, or undefined where RDMSR is #GP(0). */
@@ -87,9 +90,15 @@ export function writeMsr(cpu: Cpu, ports: CpuPorts, index: number, value: bigint
       return bytesOf(value).every((type) => PAT_TYPES.includes(type)) && store(value);
     case 'mtrr-def-type':
       return (value & ~MTRR_DEF_TYPE_WRITABLE) === 0n && MTRR_TYPES.includes(Number(value & 0xffn)) && store(value);
+    case 'mtrr-base':
+      return (value & 0xf00n) === 0n && withinPhysicalWidth(cpu, value) && MTRR_TYPES.includes(Number(value & 0xffn)) && store(value);
+    case 'mtrr-mask':
+      return (value & 0x7ffn) === 0n && withinPhysicalWidth(cpu, value) && store(value);
+    case 'mtrr-fixed':
+      return bytesOf(value).every((type) => MTRR_TYPES.includes(type)) && store(value);
     case 'misc-enable':
       if (value & MISC_ENABLE_NOT_MODELLED) return refuseNotModelled(cpu, 'WRMSR to IA32_MISC_ENABLE sets a feature that is not built');
-      return store((cpu.get64(State.miscEnable) & ~FAST_STRINGS) | (value & FAST_STRINGS));
+      return store((cpu.get64(State.miscEnable) & ~miscEnableWritable(cpu)) | (value & miscEnableWritable(cpu)));
     case 'debugctl':
       if (value & ~DEBUGCTL_WRITABLE) return false;
       return value === 0n
@@ -100,6 +109,9 @@ export function writeMsr(cpu: Cpu, ports: CpuPorts, index: number, value: bigint
       return (value & 0xffn) === 0n && value >> BigInt(cpu.model.maxPhyAddr) === 0n && store(value);
   }
 }
+
+const withinPhysicalWidth = (cpu: Cpu, value: bigint): boolean => value >> BigInt(cpu.model.maxPhyAddr) === 0n;
+const miscEnableWritable = (cpu: Cpu): bigint => FAST_STRINGS | (cpu.model.features.has('monitor') ? ENABLE_MONITOR : 0n);
 
 function refuseNotModelled(cpu: Cpu, sentence: string): false {
   cpu.notModelled(sentence);

@@ -6,7 +6,7 @@ import type { Instruction } from '../isa/instruction';
 import { BASE_RIP } from '../isa/instruction';
 import { Ar, isCode } from '../spec/descriptors';
 import { Cr4, Vector } from '../spec/registers';
-import { Seg } from '../spec/vcpu-state';
+import { Seg, State } from '../spec/vcpu-state';
 import type { Cpu } from './cpu';
 
 const WORD = 0xffff_ffffn;
@@ -57,7 +57,9 @@ export function segmentLinear(cpu: Cpu, segment: number, offset: bigint, size: n
     return undefined;
   }
   const access = cpu.segmentAccess(segment);
-  const typeRefuses = isCode(access) ? write || (access & Ar.writable) === 0 : write && (access & Ar.writable) === 0;
+  // Real-address mode looks at the limit only.
+  const real = (cpu.u32[State.cr0 >> 2] & 1) === 0;
+  const typeRefuses = real ? false : isCode(access) ? write || (access & Ar.writable) === 0 : write && (access & Ar.writable) === 0;
   if (access & Ar.unusable || typeRefuses || !insideLimit(cpu.segmentLimit(segment), access, offset, size)) {
     cpu.raise(vector, 0);
     return undefined;

@@ -12,7 +12,7 @@ import { entryPage } from '../mmu/tlb';
 import type { CodeCache } from './code-cache';
 import type { Cpu } from './cpu';
 import { clearVectoring, deliverEvent } from './delivery';
-import { deliverSingleStep, handlePendingException } from './faults';
+import { deliverDebugTrap, handlePendingException } from './faults';
 import { Outcome } from './outcome';
 import type { CpuPorts } from './ports';
 import type { Regions } from './regions';
@@ -25,6 +25,7 @@ export type RunEnd = 'budget' | 'event' | 'breakpoint' | 'halted' | 'shutdown' |
 const CHUNK = 100_000;
 const SHADOW = 3; // blocking by STI and by MOV SS
 const BS = 1 << 14;
+const BT = 1 << 15;
 const ACTIVITY_HLT = 1;
 const ACTIVITY_SHUTDOWN = 2;
 /** Call-outs after which an STI or MOV SS shadow that stands is their own. */
@@ -107,9 +108,10 @@ export class Processor {
       this.step(0);
       return true;
     }
-    if (cpu.i32[State.pendingDebug >> 2] & BS && (cpu.i32[State.interruptibility >> 2] & 2) === 0) {
+    const conditions = cpu.i32[State.pendingDebug >> 2] & (BS | BT);
+    if (conditions !== 0 && (cpu.i32[State.interruptibility >> 2] & 2) === 0) {
       cpu.set32(State.pendingDebug, 0);
-      this.concludeException(deliverSingleStep(cpu, ports));
+      this.concludeException(deliverDebugTrap(cpu, ports, conditions));
       return true;
     }
     return false;
@@ -183,6 +185,7 @@ export class Processor {
       return;
     }
     const wasNonRoot = cpu.vmxNonRoot;
+    const task = cpu.segmentSelector(Seg.tr);
     const outcome = handler(cpu, insn, this.ports);
     switch (outcome) {
       case Outcome.next:
@@ -204,7 +207,7 @@ export class Processor {
     this.retired(
       SHADOW_MAKERS.has(insn.system) || entered ? 0 : shadow,
       FLAG_LOADERS.has(insn.system) ? 0 : resume,
-      trap && !entered && !CLEARS_TF.has(insn.system) && (cpu.i32[State.interruptibility >> 2] & 2) === 0,
+      trap && !entered && !CLEARS_TF.has(insn.system) && (insn.system === 'LTR' || task === cpu.segmentSelector(Seg.tr)) && (cpu.i32[State.interruptibility >> 2] & 2) === 0,
     );
   }
 
@@ -246,18 +249,11 @@ export class Processor {
   /** No record at RIP in the current fetch page: find or make it. */
   private decode(): void {
     const { cpu, code } = this;
-    if (!this.modelledMode()) return;
     const hpa = cpu.getF64(State.fetchHpa);
     const table = code.tableFor(hpa, this.mode());
     const offset = Number(this.linearIp() & 0xfffn);
     if (this.code.recordAt(table, offset) === 0) code.decodeRun(hpa, this.mode(), offset);
     cpu.set32(State.codeTable, code.tableFor(hpa, this.mode()));
-  }
-
-  private modelledMode(): boolean {
-    if (!this.cpu.flag(Flag.VM)) return true;
-    this.cpu.notModelled('virtual-8086 mode');
-    return false;
   }
 
   /** Linear address of the instruction pointer. */
@@ -269,7 +265,6 @@ export class Processor {
   /** Control has come to another page: its translation, through the TLB. */
   private fetch(shadow: number, resume: number, ignoreBreakpoint: boolean): RunEnd | undefined {
     const { cpu, code } = this;
-    if (!this.modelledMode()) return undefined;
     const segmented = (this.mode() & Mode.segmented) !== 0;
     if (segmented && cpu.rip > BigInt(cpu.get32(State.csLimit))) return this.beyondCodeLimit();
     const linear = this.linearIp();

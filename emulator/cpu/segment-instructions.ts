@@ -6,6 +6,7 @@ import type { Cpu } from './cpu';
 import { invalidOpcode, type SystemHandler } from './handler';
 import { operandLinear, readRm, writeRm, writeSelectorRm } from './operands';
 import { Outcome } from './outcome';
+import { protectedOnly } from './processor-mode';
 import type { Descriptor } from './segmentation';
 import { isNull, loadSegmentRegister, readDescriptor } from './segmentation';
 import { commitStack, currentStack, popFrame, pushFrame, setStackPointer } from './stack';
@@ -143,9 +144,11 @@ export const segmentInstructions: Readonly<Record<string, SystemHandler>> = {
   PUSH_SREG: pushSreg,
   POP_SREG: popSreg,
   LOAD_FAR_POINTER: loadFarPointer,
-  LAR: larOrLsl(LAR_TYPES, (d) => d.raw.high & 0x00ffff00),
-  LSL: larOrLsl(LSL_TYPES, (d) => limitOf(d.raw)),
-  VERR: verify((access) => isData(access) || (isCode(access) && (access & Ar.writable) !== 0)),
-  VERW: verify((access) => isWritableData(access)),
-  ARPL: arpl,
+  ...protectedOnly({
+    LAR: larOrLsl(LAR_TYPES, (d) => d.raw.high & 0x00ffff00),
+    LSL: larOrLsl(LSL_TYPES, (d) => limitOf(d.raw)),
+    VERR: verify((access) => isData(access) || (isCode(access) && (access & Ar.writable) !== 0)),
+    VERW: verify((access) => isWritableData(access)),
+    ARPL: arpl,
+  }),
 };

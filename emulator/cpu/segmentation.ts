@@ -9,6 +9,7 @@ import { Vector } from '../spec/registers';
 import { Seg, State } from '../spec/vcpu-state';
 import type { Cpu } from './cpu';
 import { isCanonical } from './operands';
+import { isReal8086, loadRealSegment } from './processor-mode';
 
 export const IMPLICIT_READ = Access.read | Access.implicit;
 export const IMPLICIT_WRITE = Access.write | Access.implicit;
@@ -115,6 +116,10 @@ export function loadSs(cpu: Cpu, selector: number): boolean {
 
 /** Loads DS, ES, FS, GS or SS with all checks. False: a fault is pending. `cpu.modeChanged()` is the caller's. */
 export function loadSegmentRegister(cpu: Cpu, segment: number, selector: number): boolean {
+  if (isReal8086(cpu)) {
+    loadRealSegment(cpu, segment, selector);
+    return true;
+  }
   if (segment === Seg.ss) return loadSs(cpu, selector);
   if (isNull(selector)) {
     setNull(cpu, segment, selector);

@@ -8,6 +8,7 @@ import type { Cpu } from './cpu';
 import { generalProtection, invalidOpcode, type SystemHandler } from './handler';
 import { isCanonical, nextIp, operandLinear, readRm, writeSelectorRm } from './operands';
 import { Outcome } from './outcome';
+import { protectedOnly } from './processor-mode';
 import type { CpuPorts } from './ports';
 import type { Descriptor } from './segmentation';
 import { fetchDescriptor, IMPLICIT_WRITE, isNull, setNull } from './segmentation';
@@ -138,8 +139,10 @@ export const tableRegisterInstructions: Readonly<Record<string, SystemHandler>> 
   SIDT: storesTable('SIDT', State.idtrBase, State.idtrLimit),
   LGDT: loadsTable('LGDT', State.gdtrBase, State.gdtrLimit),
   LIDT: loadsTable('LIDT', State.idtrBase, State.idtrLimit),
-  SLDT: storesSelector('SLDT', Seg.ldtr),
-  STR: storesSelector('STR', Seg.tr),
-  LLDT: lldt,
-  LTR: ltr,
+  ...protectedOnly({
+    SLDT: storesSelector('SLDT', Seg.ldtr),
+    STR: storesSelector('STR', Seg.tr),
+    LLDT: lldt,
+    LTR: ltr,
+  }),
 };

@@ -64,7 +64,10 @@ function vexTokens(parts: readonly string[]): string[] {
 }
 
 export function parseRow(row: Row): ParsedRow {
-  const tokens = row.opcode.replace(/REX\.W (\+ )?/, '').replace('NP ', '').split(' ');
+  const tokens = row.opcode
+    .replace(/REX\.W (\+ )?/, '')
+    .replace('NP ', '')
+    .split(' ');
   const noPrefix = row.opcode.startsWith('NP ');
   const vex = tokens[0].startsWith('VEX.') ? (tokens.shift() ?? '').split('.') : undefined;
   if (vex) tokens.unshift(...vexTokens(vex));

@@ -7,4 +7,11 @@ import { moveRows } from './rows/moves';
 import { shiftRows } from './rows/shifts';
 import { systemRows } from './rows/system';
 
-export const instructionRows: readonly Row[] = [...arithmeticRows, ...shiftRows, ...bitManipulationRows, ...moveRows, ...controlRows, ...systemRows];
+export const instructionRows: readonly Row[] = [
+  ...arithmeticRows,
+  ...shiftRows,
+  ...bitManipulationRows,
+  ...moveRows,
+  ...controlRows,
+  ...systemRows,
+];

@@ -1,6 +1,6 @@
 /**
- * CPUID leaves by model (SDM volume 2, "CPUID—CPU Identification"). Only what is built is reported: no x87, MMX, SSE, AVX, XSAVE, APIC or
- * MTRR bits. Not modelled: leaves above 7, cache and topology leaves (their features are absent too).
+ * CPUID leaves by model (SDM volume 2, "CPUID—CPU Identification"). Only what is built is reported: no x87, MMX, SSE, AVX, XSAVE or APIC
+ * bits. Not modelled: leaves above 7, cache and topology leaves (their features are absent too).
  */
 import type { CpuFeature, CpuModel } from './cpu-model';
 
@@ -14,13 +14,13 @@ export interface CpuidResult {
 export interface CpuidContext {
   readonly code64: boolean;
   readonly osxsave: boolean;
+  /** CR4.PKE; default false. */
+  readonly ospke?: boolean;
   readonly initialApicId: number;
 }
 export const MAX_BASIC_LEAF = 7;
 export const MAX_EXTENDED_LEAF = 0x80000008;
 
-/** Family 6, model 55H, stepping 4. */
-const SIGNATURE = 0x00050654;
 const BRAND = 'Nestscope virtual processor';
 
 type Register = 'eax' | 'ebx' | 'ecx' | 'edx';
@@ -103,14 +103,19 @@ export function cpuid(model: CpuModel, leafAsked: number, subleaf: number, conte
       return { eax: MAX_BASIC_LEAF, ebx: text('Genu', 0), edx: text('ineI', 0), ecx: text('ntel', 0) };
     case 1:
       return {
-        eax: SIGNATURE,
+        eax: model.signature,
         // CLFLUSH line of 8 quadwords; one logical processor.
         ebx: (8 << 8) | (1 << 16) | (context.initialApicId << 24),
         ecx: word('ecx') | (context.osxsave ? 1 << 27 : 0),
         edx: word('edx'),
       };
+    case 5:
+      // Lines of 64 bytes; extensions enumerated, interrupts break MWAIT although they are masked.
+      return model.features.has('monitor') ? { eax: 64, ebx: 64, ecx: 3, edx: 0 } : { eax: 0, ebx: 0, ecx: 0, edx: 0 };
     case 7:
-      return subleaf === 0 ? { eax: 0, ebx: word('ebx'), ecx: word('ecx'), edx: word('edx') } : { eax: 0, ebx: 0, ecx: 0, edx: 0 };
+      return subleaf === 0
+        ? { eax: 0, ebx: word('ebx'), ecx: word('ecx') | (context.ospke ? 1 << 4 : 0), edx: word('edx') }
+        : { eax: 0, ebx: 0, ecx: 0, edx: 0 };
     case 0x80000000:
       return { eax: MAX_EXTENDED_LEAF, ebx: 0, ecx: 0, edx: 0 };
     case 0x80000001:

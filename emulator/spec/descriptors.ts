@@ -91,7 +91,30 @@ export const Tss = {
   /** 64-bit: RSPn and IST1..7. */
   rsp: (n: number): number => 4 + 8 * n,
   ist: (n: number): number => 0x1c + 8 * n,
+  /** 32-bit, the rest of the task's state; registers in the manual's numbering, segments ES, CS, SS, DS, FS, GS. */
+  cr3: 0x1c,
+  eip: 0x20,
+  eflags: 0x24,
+  gpr: (n: number): number => 0x28 + 4 * n,
+  segment: (n: number): number => 0x48 + 4 * n,
+  ldt: 0x60,
+  /** Bit 0: debug trap (T). */
+  trap: 0x64,
   ioMapBase: 0x66,
+  /** The smallest limit. */
+  lastByte: 0x67,
+} as const;
+
+/** "16-Bit TSS Format". */
+export const Tss16 = {
+  sp: (n: number): number => 2 + 4 * n,
+  ss: (n: number): number => 4 + 4 * n,
+  ip: 0x0e,
+  flags: 0x10,
+  gpr: (n: number): number => 0x12 + 2 * n,
+  segment: (n: number): number => 0x22 + 2 * n,
+  ldt: 0x2a,
+  lastByte: 0x2b,
 } as const;
 
 /** Error codes for selectors ("Error Code"): bit 0 EXT, bit 1 IDT, bit 2 TI. */

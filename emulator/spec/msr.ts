@@ -18,7 +18,7 @@ export type MsrWrite =
   | { readonly kind: 'canonical' }
   | {
       readonly kind:
-        'tsc' | 'efer' | 'apic-base' | 'feature-control' | 'pat' | 'misc-enable' | 'debugctl' | 'mtrr-def-type' | 'fs-base' | 'gs-base';
+        'tsc' | 'efer' | 'apic-base' | 'feature-control' | 'pat' | 'misc-enable' | 'debugctl' | 'mtrr-def-type' | 'mtrr-base' | 'mtrr-mask' | 'mtrr-fixed' | 'fs-base' | 'gs-base'; // prettier-ignore
     };
 
 export interface MsrRow {
@@ -61,7 +61,49 @@ export const Msr = {
 } as const;
 
 /** Use of the spare MSR slots of the state table. */
-const Spare = { mtrrDefType: State.spareMsr } as const;
+const Spare = { mtrrDefType: State.spareMsr, mcgStatus: State.spareMsr + 8, mcControl: State.spareMsr + 16 } as const;
+
+/** Pairs of variable-range MTRRs. */
+export const VARIABLE_MTRRS = 8;
+/** Fixed-range MTRRs: MSR, name, first address and bytes of each of its eight ranges. */
+export const FIXED_MTRRS: readonly (readonly [index: number, name: string, from: number, bytes: number])[] = [
+  [0x250, 'IA32_MTRR_FIX64K_00000', 0, 0x10000],
+  [0x258, 'IA32_MTRR_FIX16K_80000', 0x80000, 0x4000],
+  [0x259, 'IA32_MTRR_FIX16K_A0000', 0xa0000, 0x4000],
+  ...Array.from({ length: 8 }, (_, n) => {
+    const from = 0xc0000 + n * 0x8000;
+    return [0x268 + n, `IA32_MTRR_FIX4K_${from.toString(16).toUpperCase()}`, from, 0x1000] as const;
+  }),
+];
+export const mtrrSlot = {
+  base: (n: number): number => State.mtrr + 16 * n,
+  mask: (n: number): number => State.mtrr + 16 * n + 8,
+  /** By position in FIXED_MTRRS. */
+  fixed: (n: number): number => State.mtrr + 16 * VARIABLE_MTRRS + 8 * n,
+  defType: Spare.mtrrDefType,
+};
+const mtrrRows = (): MsrRow[] => [
+  ...Array.from({ length: VARIABLE_MTRRS }, (_, n): MsrRow[] => [
+    { index: 0x200 + 2 * n, name: `IA32_MTRR_PHYSBASE${n}`, slot: mtrrSlot.base(n), reset: 0n, write: { kind: 'mtrr-base' } },
+    { index: 0x201 + 2 * n, name: `IA32_MTRR_PHYSMASK${n}`, slot: mtrrSlot.mask(n), reset: 0n, write: { kind: 'mtrr-mask' } },
+  ]).flat(),
+  ...FIXED_MTRRS.map(([index, name], n): MsrRow => ({ index, name, slot: mtrrSlot.fixed(n), reset: 0n, write: { kind: 'mtrr-fixed' } })),
+];
+
+/** Machine-check banks. No machine check is ever reported, so that status, address and miscellaneous registers hold 0 and take nothing else. */
+const MC_BANKS = 4;
+const onlyZero: MsrWrite = { kind: 'mask', mask: 0n };
+const machineCheckRows = (): MsrRow[] => [
+  // Number of banks; no IA32_MCG_CTL.
+  { index: 0x179, name: 'IA32_MCG_CAP', reset: BigInt(MC_BANKS), write: readOnly },
+  { index: 0x17a, name: 'IA32_MCG_STATUS', slot: Spare.mcgStatus, reset: 0n, write: { kind: 'mask', mask: 7n } },
+  ...Array.from({ length: MC_BANKS }, (_, n): MsrRow[] => [
+    { index: 0x400 + 4 * n, name: `IA32_MC${n}_CTL`, slot: Spare.mcControl + 8 * n, reset: 0n, write: { kind: 'mask', mask: QUAD } },
+    { index: 0x401 + 4 * n, name: `IA32_MC${n}_STATUS`, reset: 0n, write: onlyZero },
+    { index: 0x402 + 4 * n, name: `IA32_MC${n}_ADDR`, reset: 0n, write: onlyZero },
+    { index: 0x403 + 4 * n, name: `IA32_MC${n}_MISC`, reset: 0n, write: onlyZero },
+  ]).flat(),
+];
 
 export const msrTable: readonly MsrRow[] = [
   { index: 0x00, name: 'IA32_P5_MC_ADDR', reset: 0n, write: ignored },
@@ -73,8 +115,10 @@ export const msrTable: readonly MsrRow[] = [
   { index: Msr.IA32_FEATURE_CONTROL, name: 'IA32_FEATURE_CONTROL', slot: State.featureControl, reset: 0n, write: { kind: 'feature-control' }, needs: ['vmx'] }, // prettier-ignore
   { index: 0x79, name: 'IA32_BIOS_UPDT_TRIG', reset: 0n, write: ignored },
   { index: 0x8b, name: 'IA32_BIOS_SIGN_ID', reset: 0n, write: ignored },
-  // No fixed, variable or write-combining ranges.
-  { index: 0xfe, name: 'IA32_MTRRCAP', reset: 0n, write: readOnly },
+  // Eight variable ranges, the fixed ones, and the write-combining type.
+  { index: 0xfe, name: 'IA32_MTRRCAP', reset: 0x500n | BigInt(VARIABLE_MTRRS), write: readOnly },
+  ...mtrrRows(),
+  ...machineCheckRows(),
   { index: Msr.IA32_SYSENTER_CS, name: 'IA32_SYSENTER_CS', slot: State.sysenterCs, reset: 0n, write: { kind: 'truncate', mask: WORD } },
   { index: Msr.IA32_SYSENTER_ESP, name: 'IA32_SYSENTER_ESP', slot: State.sysenterEsp, reset: 0n, write: canonical },
   { index: Msr.IA32_SYSENTER_EIP, name: 'IA32_SYSENTER_EIP', slot: State.sysenterEip, reset: 0n, write: canonical },
@@ -91,7 +135,14 @@ export const msrTable: readonly MsrRow[] = [
   { index: Msr.IA32_FS_BASE, name: 'IA32_FS_BASE', reset: 0n, write: { kind: 'fs-base' } },
   { index: Msr.IA32_GS_BASE, name: 'IA32_GS_BASE', reset: 0n, write: { kind: 'gs-base' } },
   { index: Msr.IA32_KERNEL_GS_BASE, name: 'IA32_KERNEL_GS_BASE', slot: State.kernelGsBase, reset: 0n, write: canonical },
-  { index: Msr.IA32_TSC_AUX, name: 'IA32_TSC_AUX', slot: State.tscAux, reset: 0n, write: { kind: 'mask', mask: WORD }, needs: ['rdtscp'] },
+  {
+    index: Msr.IA32_TSC_AUX,
+    name: 'IA32_TSC_AUX',
+    slot: State.tscAux,
+    reset: 0n,
+    write: { kind: 'mask', mask: WORD },
+    needs: ['rdtscp', 'rdpid'],
+  },
 ];
 
 const byIndex: ReadonlyMap<number, MsrRow> = new Map(msrTable.map((row) => [row.index, row]));

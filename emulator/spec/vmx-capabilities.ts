@@ -114,11 +114,13 @@ const CR4_BITS: readonly (readonly [bit: number, feature: CpuFeature | undefined
   [8, undefined], // PCE
   [11, 'umip'],
   [12, 'la57'],
+  [12, 'la57'],
   [13, 'vmx'],
   [16, 'fsgsbase'],
   [17, 'pcid'],
   [20, 'smep'],
   [21, 'smap'],
+  [22, 'pku'],
   [22, 'pku'],
 ];
 
@@ -140,8 +142,9 @@ const pair = (allowed0: number, allowed1: number): bigint => (BigInt(allowed1) <
 export function vmxCapabilities(model: CpuModel): VmxCapabilities {
   const hasEpt = model.features.has('ept');
   const hasVpid = model.features.has('vpid');
+  const trueControls = model.features.has('vmx-true-controls');
   const capability = (word: 'pin' | 'primary' | 'exit' | 'entry'): ControlCapability => ({
-    allowed0: (DEFAULT1[word] & ~(MAY_BE_0[word] ?? []).reduce((bits, id) => bits | maskOf(word, id), 0)) >>> 0,
+    allowed0: (DEFAULT1[word] & ~(trueControls ? (MAY_BE_0[word] ?? []) : []).reduce((bits, id) => bits | maskOf(word, id), 0)) >>> 0,
     allowed1: (DEFAULT1[word] | allowedBits(word, model)) >>> 0,
   });
   const controls = {
@@ -153,7 +156,8 @@ export function vmxCapabilities(model: CpuModel): VmxCapabilities {
   };
   // 4-level walks, UC and WB structures, 2-MByte and 1-GByte pages, execute-only translations, accessed and dirty flags, INVEPT of both types.
   const eptCap = hasEpt
-    ? (1n << 0n) | (1n << 6n) | (1n << 8n) | (1n << 14n) | (1n << 16n) | (1n << 17n) | (1n << 20n) | (1n << 21n) | (1n << 25n) | (1n << 26n)
+    ? (1n << 0n) | (1n << 6n) | (1n << 8n) | (1n << 14n) | (1n << 16n) | (1n << 20n) | (1n << 25n) | (1n << 26n) |
+      (model.features.has('page1gb') ? 1n << 17n : 0n) | (model.features.has('ept-ad') ? 1n << 21n : 0n)
     : 0n;
   // INVVPID of all four types.
   const vpidCap = hasVpid ? (1n << 32n) | (1n << 40n) | (1n << 41n) | (1n << 42n) | (1n << 43n) : 0n;
@@ -177,7 +181,7 @@ export function vmxCapabilities(model: CpuModel): VmxCapabilities {
   // Bit 5: VM exits store IA32_EFER.LMA into “IA-32e mode guest”; bits 6 and 7: activity states HLT and shutdown.
   const misc = (1n << 5n) | (1n << 6n) | (1n << 7n) | (BigInt(cr3Targets) << 16n);
   // Region size, write-back VMCS, INS/OUTS information on VM exits, TRUE capability MSRs.
-  const basic = BigInt(VMCS_REVISION) | (BigInt(VmcsRegion.bytes) << 32n) | (6n << 50n) | (1n << 54n) | (1n << 55n);
+  const basic = BigInt(VMCS_REVISION) | (BigInt(VmcsRegion.bytes) << 32n) | (6n << 50n) | (1n << 54n) | (trueControls ? 1n << 55n : 0n);
   const msrs = new Map<number, bigint>([
     [VmxMsr.basic, basic],
     [VmxMsr.pinbasedCtls, pair(DEFAULT1.pin, controls.pin.allowed1)],
@@ -191,11 +195,13 @@ export function vmxCapabilities(model: CpuModel): VmxCapabilities {
     [VmxMsr.cr4Fixed1, cr4Fixed1],
     [VmxMsr.vmcsEnum, BigInt(highestIndex << 1)],
     [VmxMsr.procbasedCtls2, pair(0, controls.secondary.allowed1)],
-    [VmxMsr.truePinbasedCtls, pair(controls.pin.allowed0, controls.pin.allowed1)],
-    [VmxMsr.trueProcbasedCtls, pair(controls.primary.allowed0, controls.primary.allowed1)],
-    [VmxMsr.trueExitCtls, pair(controls.exit.allowed0, controls.exit.allowed1)],
-    [VmxMsr.trueEntryCtls, pair(controls.entry.allowed0, controls.entry.allowed1)],
   ]);
+  if (trueControls) {
+    msrs.set(VmxMsr.truePinbasedCtls, pair(controls.pin.allowed0, controls.pin.allowed1));
+    msrs.set(VmxMsr.trueProcbasedCtls, pair(controls.primary.allowed0, controls.primary.allowed1));
+    msrs.set(VmxMsr.trueExitCtls, pair(controls.exit.allowed0, controls.exit.allowed1));
+    msrs.set(VmxMsr.trueEntryCtls, pair(controls.entry.allowed0, controls.entry.allowed1));
+  }
   if (hasEpt || hasVpid) msrs.set(VmxMsr.eptVpidCap, eptCap | vpidCap);
   return {
     model, controls, cr0Fixed0, cr0Fixed1, cr4Fixed0, cr4Fixed1, eptVpidCap: eptCap | vpidCap, cr3Targets, msrListMaximum, msrs, fields,

@@ -33,7 +33,7 @@ function generated(seed) {
         const instruction = decode(built);
         if (instruction.code !== form.code || instruction.length !== built.code.length)
           throw new Error(
-            `${form.text} [${form.opcode}] in mode ${mode} was encoded as ${hex(Buffer.from(built.code))} ${Code[instruction.code]}`,
+            `${form.text} [${form.opcode}] in mode ${mode} was encoded as ${Buffer.from(built.code).toString('hex')} ${Code[instruction.code]}`,
           );
         cases.push(built);
       }

@@ -44,6 +44,9 @@ const KNOWN: Readonly<Record<string, string>> = {
   'vmx/vmcs.ts': 'which region the accessor looks at; chosen anew at each use',
   'codegen/lower.ts': 'code being generated',
   'codegen/wasm.ts': 'code being generated',
+  'codegen/jit/lower-region.ts': 'code being generated',
+  'codegen/jit/region-flags.ts': 'code being generated',
+  'cpu/regions.ts': 'derived from memory: compiled code, thrown away at any time',
   'isa/semantics.ts': 'a program being traced',
 };
 

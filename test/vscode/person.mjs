@@ -142,6 +142,43 @@ try {
     await shot('hover');
   });
 
+  const command = async (title) => {
+    await page.keyboard.press('F1');
+    await page.locator('.quick-input-widget input').first().fill(`>Nestscope: ${title}`);
+    await page.locator('.quick-input-list .monaco-list-row', { hasText: title }).first().click({ timeout: patience });
+  };
+  const webview = (title) => page.frameLocator('iframe.webview.ready').last().frameLocator(`iframe[title="${title}"], iframe#active-frame`);
+
+  await does('draws the translation of the address that L2 could not reach', async () => {
+    await page.mouse.move(1000, 20);
+    await command('Translate Address');
+    const input = page.locator('.quick-input-widget input').first();
+    await input.fill('rdi');
+    await input.press('Enter');
+    await webview('Translation').getByText('The walk stops here').waitFor({ timeout: patience });
+    await page.waitForTimeout(300);
+    await shot('translation');
+    await page.keyboard.press('Control+F4');
+  });
+
+  await does('opens memory at a host-physical address, changes a byte with two keys, and finds it at the guest-virtual one', async () => {
+    await command('Memory');
+    const input = page.locator('.quick-input-widget input').first();
+    await input.fill('hpa:0xa10000');
+    await input.press('Enter');
+    const view = webview('Memory');
+    const byte = view.locator('[data-offset="5"]');
+    await byte.waitFor({ timeout: patience });
+    await byte.click();
+    await page.keyboard.type('a5');
+    await view.locator('select').selectOption('l2:gva');
+    await view.getByLabel('Address or expression').fill('guest_entry');
+    await view.getByRole('button', { name: 'Go' }).click();
+    await view.locator('th', { hasText: '0000000040010000' }).waitFor({ timeout: patience });
+    await view.locator('[data-offset="5"]', { hasText: 'a5' }).waitFor({ timeout: patience });
+    await shot('memory');
+  });
+
   await does('goes on to the end and reads what the guest printed', async () => {
     await page.mouse.move(10, 10);
     await page.keyboard.press('F5');

@@ -2,12 +2,14 @@
  * Lowers a region to one WebAssembly function (vcpu, pc) → code: registers and lazy flags in locals, spilled only where the region is left;
  * budget checked at the entry and at loop headers; faults leave at the start of their instruction with exact state.
  */
-import { type Expr, FlagKind, type RegisterRef, type Size, type Statement, type Temp, maskOf } from '../../isa/ir';
+import { type Expr, type RegisterRef, type Size, type Statement, type Temp, maskOf } from '../../isa/ir';
 import { BASE_RIP } from '../../isa/instruction';
 import { SEGMENT_STRIDE, Seg, SegmentState, State, TlbEntry, VCPU_STRIDE } from '../../spec/vcpu-state';
 import { COMPUTE_SLOT, binaryCode, loadOp, packAccess, storeOp, unaryCode } from '../lower';
 import { Exit } from '../record';
 import { FunctionBody, I32, I64, Op } from '../wasm';
+import { blockLabels, forwardEnds, loopEnds } from './labels';
+import { RegionFlags } from './region-flags';
 import type { Region, RegionBlock, RegionInstruction } from './region';
 
 /** Function indices in a region's module: all imported. */
@@ -36,17 +38,13 @@ class RegionLowering {
   private readonly context = this.f.local(I64);
   private readonly pageIp = this.f.local(I64);
   private readonly ip = this.f.local(I64);
-  private readonly fa = this.f.local(I64);
-  private readonly fb = this.f.local(I64);
-  private readonly fk = this.f.local(I32);
   private readonly budget = this.f.local(I32);
   private readonly leaveOffset = this.f.local(I32);
   private readonly leaveSteps = this.f.local(I32);
   private readonly leaveRecord = this.f.local(I32);
   private readonly leaveCode = this.f.local(I32);
+  private readonly flags: RegionFlags;
   private readonly pool = { i32: [] as number[], i64: [] as number[] };
-  /** Compile-time knowledge of the lazy triple's kind (FlagKind × 4 + log2 size); undefined: it stands in `fk`. */
-  private kind: number | undefined;
   // Of the instruction being lowered:
   private temps = new Map<number, number>();
   private pointers = new Map<number, number>();
@@ -60,6 +58,7 @@ class RegionLowering {
     private readonly code64: boolean,
   ) {
     this.gprs = Array.from({ length: 16 }, () => this.f.local(I64));
+    this.flags = new RegionFlags(this.f, VCPU, functions.arithmeticFlags, (e) => this.expr(e));
   }
 
   function(): FunctionBody {
@@ -76,10 +75,10 @@ class RegionLowering {
     };
     region.blocks.forEach((block, position) => {
       // Forward labels that end here.
-      for (const label of closing(openAt, position)) if (label.kind === 'block') f.end();
+      for (let n = forwardEnds(openAt, position).length; n > 0; n--) f.end();
       enter(position);
       this.block(block, position);
-      for (const label of closingLoops(openAt, position)) if (label.kind === 'loop') f.end();
+      for (let n = loopEnds(openAt, position).length; n > 0; n--) f.end();
     });
     f.op(Op.unreachable);
     f.end(); // EXIT: a fault, or the interpreter's turn, at the start of an instruction
@@ -100,9 +99,7 @@ class RegionLowering {
     whole.get(VCPU).mem(Op.i64_load, State.contextData).set(this.context);
     whole.get(VCPU).mem(Op.i64_load, State.pageIp).set(this.pageIp);
     whole.get(VCPU).mem(Op.i32_load, State.budget).set(this.budget);
-    whole.get(VCPU).mem(Op.i32_load, State.flagKind).set(this.fk);
-    whole.get(VCPU).mem(Op.i64_load, State.flagA).set(this.fa);
-    whole.get(VCPU).mem(Op.i64_load, State.flagB).set(this.fb);
+    this.flags.load(whole);
     for (const n of this.used)
       whole
         .get(VCPU)
@@ -118,9 +115,7 @@ class RegionLowering {
       f.get(VCPU)
         .get(this.gprs[n])
         .mem(Op.i64_store, State.gpr + n * 8);
-    f.get(VCPU).get(this.fk).mem(Op.i32_store, State.flagKind);
-    f.get(VCPU).get(this.fa).mem(Op.i64_store, State.flagA);
-    f.get(VCPU).get(this.fb).mem(Op.i64_store, State.flagB);
+    this.flags.spill();
   }
 
   // Blocks ------------------------------------------------------------------------------------------------------------
@@ -128,7 +123,7 @@ class RegionLowering {
   private block(block: RegionBlock, position: number): void {
     const { f, region } = this;
     const length = block.instructions.length;
-    this.kind = undefined;
+    this.flags.kind = undefined;
     if (position === 0 || region.loopEnds.has(position)) {
       // Enough steps for the longest way to the next check, or out.
       f.get(this.budget).i32(region.longestFrom(position)).op(Op.i32_lt_s).if();
@@ -148,7 +143,7 @@ class RegionLowering {
   /** To a page offset: inside the region if control can, else out. */
   private go(from: number, offset: number): void {
     const { f, region } = this;
-    this.settleKind();
+    this.flags.settle();
     const to = region.positionOf(offset);
     if (to !== undefined && region.canBranch(from, to)) {
       if (to === from + 1 && !region.loopEnds.has(to)) {
@@ -162,13 +157,9 @@ class RegionLowering {
   }
   private leaveTo(offset: number): void {
     const { f } = this;
-    this.settleKind();
+    this.flags.settle();
     f.get(this.pageIp).i64(BigInt(offset)).op(Op.i64_add).set(this.ip).br('LEAVE');
   }
-  private settleKind(): void {
-    if (this.kind !== undefined) this.f.i32(this.kind).set(this.fk);
-  }
-
   // Instructions ------------------------------------------------------------------------------------------------------
 
   private instruction(insn: RegionInstruction, block: RegionBlock, position: number): void {
@@ -323,11 +314,11 @@ class RegionLowering {
         f.get(VCPU).i32(s.location.id).call(this.functions.commitStore).end();
         return;
       case 'condition':
-        this.condition(s.code);
+        this.flags.condition(s.code);
         f.set(this.tempLocal(s.temp));
         return;
       case 'readFlags':
-        this.arithmeticFlags();
+        this.flags.all();
         f.set(this.tempLocal(s.temp));
         return;
       case 'compute':
@@ -340,26 +331,24 @@ class RegionLowering {
         f.end();
         return;
       case 'setFlags':
-        this.setFlags(s);
+        this.flags.set(s);
         return;
       case 'branch':
         if (s.condition !== undefined) {
           this.expr(s.condition);
-          this.settleKind();
+          this.flags.settle();
           f.if();
-          const kind = this.kind;
-          this.kind = undefined;
+          this.flags.kind = undefined;
           this.go(position, block.taken as number);
           f.end();
           this.go(position, block.next as number);
-          this.kind = kind;
         } else this.go(position, block.taken as number);
         return;
       case 'jump':
-        this.settleKind();
+        this.flags.settle();
         this.expr(s.target);
         f.set(this.ip);
-        this.kind = undefined;
+        this.flags.kind = undefined;
         for (const site of block.returns) {
           const to = this.region.positionOf(site);
           if (to === undefined || !this.region.canBranch(position, to)) continue;
@@ -404,7 +393,7 @@ class RegionLowering {
   /** Leaves at the start of this instruction. */
   private exit(code: number): void {
     const { f } = this;
-    this.settleKind();
+    this.flags.settle();
     f.i32(this.now.offset).set(this.leaveOffset);
     f.i32(this.left).set(this.leaveSteps);
     f.i32(this.now.record).set(this.leaveRecord);
@@ -481,149 +470,4 @@ class RegionLowering {
     );
     if (fast) f.end();
   }
-
-  // Flags -------------------------------------------------------------------------------------------------------------
-
-  private setFlags(s: Statement & { k: 'setFlags' }): void {
-    const { f } = this;
-    const constant = s.kind.op === 'const' ? Number(s.kind.value) : undefined;
-    if (s.when) {
-      this.settleKind();
-      this.expr(s.when);
-      f.if();
-      this.expr(s.kind);
-      f.set(this.fk);
-    } else if (constant === undefined) {
-      this.expr(s.kind);
-      f.set(this.fk);
-    }
-    this.expr(s.a);
-    f.set(this.fa);
-    this.expr(s.b);
-    f.set(this.fb);
-    if (s.when) f.end();
-    this.kind = s.when ? undefined : constant;
-  }
-
-  private arithmeticFlags(): void {
-    const { f } = this;
-    this.settleKind();
-    if (this.kind === FlagKind.explicit * 4) {
-      f.get(this.fa).op(Op.i32_wrap_i64);
-      return;
-    }
-    f.get(VCPU).get(this.fk).mem(Op.i32_store, State.flagKind);
-    f.get(VCPU).get(this.fa).mem(Op.i64_store, State.flagA);
-    f.get(VCPU).get(this.fb).mem(Op.i64_store, State.flagB);
-    f.get(VCPU).call(this.functions.arithmeticFlags);
-  }
-
-  private condition(code: number): void {
-    const { f } = this;
-    const even = code & ~1;
-    const negate = (code & 1) !== 0;
-    const kind = this.kind === undefined ? -1 : this.kind >> 2;
-    const size = this.kind === undefined ? 8 : 1 << (this.kind & 3);
-    const extend: Record<number, number | undefined> = { 1: Op.i64_extend8_s, 2: Op.i64_extend16_s, 4: Op.i64_extend32_s };
-    const sign = (): void => {
-      const op = extend[size];
-      if (op !== undefined) f.op(op);
-    };
-    const compare: Record<number, number> = { 2: Op.i64_lt_u, 4: Op.i64_eq, 6: Op.i64_le_u, 12: Op.i64_lt_s, 14: Op.i64_le_s };
-    const result = (op: number): void => {
-      f.get(this.fa).i64(0n).op(op);
-    };
-    if (kind === FlagKind.sub && even in compare) f.get(this.fa).get(this.fb).op(compare[even]);
-    else if (kind === FlagKind.sub && even === 8) {
-      f.get(this.fa).get(this.fb).op(Op.i64_sub);
-      sign();
-      f.i64(0n).op(Op.i64_lt_s);
-    } else if (kind === FlagKind.logic && (even === 0 || even === 2)) f.i32(0);
-    else if (kind === FlagKind.logic && (even === 4 || even === 6)) result(Op.i64_eq);
-    else if (kind === FlagKind.logic && (even === 8 || even === 12)) result(Op.i64_lt_s);
-    else if (kind === FlagKind.logic && even === 14) result(Op.i64_le_s);
-    else if ((kind === FlagKind.inc || kind === FlagKind.dec) && even === 4) result(Op.i64_eq);
-    else if ((kind === FlagKind.inc || kind === FlagKind.dec) && even === 8) result(Op.i64_lt_s);
-    else if ((kind === FlagKind.inc || kind === FlagKind.dec) && even === 2) f.get(this.fb).op(Op.i32_wrap_i64);
-    else if (kind === FlagKind.add && (even === 4 || even === 8 || even === 2)) {
-      f.get(this.fa).get(this.fb).op(Op.i64_add);
-      sign();
-      if (even === 2) f.get(this.fa).op(Op.i64_lt_u);
-      else f.i64(0n).op(even === 4 ? Op.i64_eq : Op.i64_lt_s);
-    } else {
-      this.fromFlags(even);
-    }
-    if (negate) f.op(Op.i32_eqz);
-  }
-
-  private fromFlags(even: number): void {
-    const { f } = this;
-    const flags = this.local('i32');
-    this.arithmeticFlags();
-    f.set(flags);
-    const bit = (n: number): void => {
-      f.get(flags).i32(n).op(Op.i32_shr_u).i32(1).op(Op.i32_and);
-    };
-    if (even === 0) bit(11);
-    else if (even === 2) bit(0);
-    else if (even === 4) bit(6);
-    else if (even === 6) {
-      bit(0);
-      bit(6);
-      f.op(Op.i32_or);
-    } else if (even === 8) bit(7);
-    else if (even === 10) bit(2);
-    else {
-      bit(7);
-      bit(11);
-      f.op(Op.i32_xor);
-      if (even === 14) {
-        bit(6);
-        f.op(Op.i32_or);
-      }
-    }
-  }
 }
-
-// Structure -----------------------------------------------------------------------------------------------------------
-
-interface Label {
-  readonly kind: 'loop' | 'block';
-  /** Loop: the header's position. Block: the target's position; the label ends just before it. */
-  readonly position: number;
-  /** Position before which (block) or after which (loop) it ends. */
-  readonly end: number;
-}
-
-/**
- * The labels to open before each block. A forward target's label opens where the innermost loop that holds it begins (or at the start), so
- * that labels and loops nest; among labels that open at one place the ones that end later are opened first.
- */
-function blockLabels(region: Region): Label[][] {
-  const open: Label[][] = region.blocks.map(() => []);
-  for (const [header, end] of region.loopEnds) open[header].push({ kind: 'loop', position: header, end });
-  region.blocks.forEach((_, target) => {
-    if (target === 0) return;
-    // The innermost loop around the target, not counting one that begins at it.
-    let start = 0;
-    for (const [header, end] of region.loopEnds) if (header < target && target <= end) start = Math.max(start, header);
-    open[start].push({ kind: 'block', position: target, end: target });
-  });
-  for (const [position, labels] of open.entries())
-    labels.sort((a, b) => {
-      // At one place a loop that begins there comes first: what is opened for targets inside it must be inside.
-      if (a.kind !== b.kind) return outside(a, b, position) ? -1 : 1;
-      return b.end - a.end;
-    });
-  return open;
-}
-/** Whether label a must enclose label b when both open at one position. */
-function outside(a: Label, b: Label, _position: number): boolean {
-  const endOf = (l: Label): number => (l.kind === 'loop' ? l.end + 0.5 : l.end);
-  return endOf(a) > endOf(b);
-}
-const allLabels = (open: readonly Label[][]): Label[] => open.flat();
-const closing = (open: readonly Label[][], position: number): Label[] =>
-  allLabels(open).filter((l) => l.kind === 'block' && l.end === position);
-const closingLoops = (open: readonly Label[][], position: number): Label[] =>
-  allLabels(open).filter((l) => l.kind === 'loop' && l.end === position);

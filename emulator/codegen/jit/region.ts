@@ -55,7 +55,9 @@ export function buildRegion(entry: number, source: InstructionSource): Region | 
   const order = reversePostorder(entry, blocks);
   const positions = new Map(order.map((b, i) => [b.offset, i]));
   const targetsOf = (b: RegionBlock): number[] =>
-    [b.taken, b.next, ...b.returns].map((o) => (o === undefined ? undefined : positions.get(o))).filter((p): p is number => p !== undefined);
+    [b.taken, b.next, ...b.returns]
+      .map((o) => (o === undefined ? undefined : positions.get(o)))
+      .filter((p): p is number => p !== undefined);
   const loopEnds = loops(order, targetsOf);
   const innermost = (position: number): number[] => [...loopEnds].filter(([h, end]) => h <= position && position <= end).map(([h]) => h);
   const inside = order.map((_, i) => new Set(innermost(i)));

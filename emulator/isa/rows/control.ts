@@ -18,7 +18,9 @@ function checkTarget(s: Semantics, target: Expr): Expr {
     return near;
   }
   const t = s.let(target);
-  s.fault(bin('ne', bin('shr_s', bin('shl', t, c64(16)), c64(16)), t), GP, 0);
+  // 16 for 48-bit linear addresses, 7 for 57-bit ones.
+  const shift = s.let(un('extend_u', s.state(State.canonicalShift)));
+  s.fault(bin('ne', bin('shr_s', bin('shl', t, shift), shift), t), GP, 0);
   return t;
 }
 

@@ -1,3 +1,4 @@
+/** Writes to control registers: every check of the manual and what a change of mode does. */
 import { strict as assert } from 'node:assert';
 import type { Cpu } from '../../../emulator/cpu/cpu';
 import { readMsr, writeMsr } from '../../../emulator/cpu/msr';
@@ -63,24 +64,43 @@ describe('MOV to control registers', () => {
     assert.deepEqual(pending(v.cpu), GP0);
   });
 
-  it('names what is not modelled: real mode, PAE paging, SSE state', () => {
+  it('names what is not modelled: real mode, SSE state', () => {
     const real = makeCpu({ mode: 32 });
     assert.equal(movToCr(real, 0, 0x10n), Outcome.stopped);
     assert.match(real.cpu.stop?.sentence ?? '', /real-address mode/);
-    const pae = makeCpu({ mode: 32 });
-    pae.cpu.set64(State.cr4, 0x20n);
-    assert.equal(movToCr(pae, 0, 0x80000011n), Outcome.stopped);
-    assert.match(pae.cpu.stop?.sentence ?? '', /PAE paging/);
     const sse = makeCpu({ mode: 64 });
     assert.equal(movToCr(sse, 4, 0x620n), Outcome.stopped);
     assert.equal(sse.cpu.cr4, 0x20n);
+  });
+
+  it('PAE paging loads the PDPTE registers with CR0, CR3 and CR4, and refuses reserved bits', () => {
+    const t = makeCpu({ mode: 32 });
+    const pdptes = (): bigint[] => [0, 1, 2, 3].map((n) => t.cpu.get64(State.pdpte + 8 * n));
+    t.cpu.set64(State.cr4, 0x20n);
+    t.cpu.set64(State.cr3, 0x3020n);
+    [0x5001n, 0n, 0x7fe_0006n, 0x6019n].forEach((e, n) => t.write(0x3020 + 8 * n, 8, e));
+    assert.equal(movToCr(t, 0, 0x80000011n), Outcome.next);
+    assert.deepEqual(pdptes(), [0x5001n, 0n, 0x7fe_0006n, 0x6019n]);
+    // Writes to the table count only when the registers are loaded again.
+    t.write(0x3020, 8, 0x9001n);
+    assert.equal(movToCr(t, 4, 0xb0n), Outcome.next);
+    assert.equal(pdptes()[0], 0x9001n);
+    for (const bad of [0x9003n, 0x9021n, 1n | (1n << 46n), 1n | (1n << 63n)]) {
+      t.write(0x3028, 8, bad);
+      movToCr(t, 3, 0x3020n);
+      assert.deepEqual(pending(t.cpu), GP0, bad.toString(16));
+      assert.equal(pdptes()[1], 0n);
+    }
+    t.write(0x3028, 8, 0x19n);
+    assert.equal(movToCr(t, 3, 0x303fn), Outcome.next);
+    assert.equal(pdptes()[1], 0x19n);
   });
 
   it('CR3 above the physical-address width, CR4 reserved bits and PAE off in long mode, CR8 above 15 are #GP(0)', () => {
     for (const [cr, value] of [
       [3, 1n << 46n],
       [4, 1n << 31n],
-      [4, 0x20n | (1n << 17n)],
+      [4, 0x20n | (1n << 12n)],
       [4, 0n],
       [8, 0x10n],
     ] as const) {
@@ -174,7 +194,7 @@ describe('model-specific registers', () => {
     const t = makeCpu({ mode: 32 });
     for (const row of msrTable) {
       if (row.name === 'IA32_TIME_STAMP_COUNTER') continue;
-      assert.equal(readMsr(t.cpu, t.ports, row.index), row.name === 'IA32_EFER' ? 0n : row.reset, row.name);
+      assert.equal(readMsr(t.cpu, t.ports, row.index), row.name === 'IA32_EFER' ? 0n : row.name === 'IA32_MISC_ENABLE' ? row.reset | (1n << 18n) : row.reset, row.name);
     }
     assert.equal(new Set(msrTable.map((r) => r.index)).size, msrTable.length);
   });
@@ -268,6 +288,6 @@ describe('CPUID', () => {
     assert.deepEqual(t.log.intercepts, [{ kind: 'instruction', name: 'CPUID', length: 2 }]);
   });
   it('an unknown model is a user error that lists the models', () => {
-    assert.throws(() => cpuModelNamed('toString'), /expected one of skylake-server/);
+    assert.throws(() => cpuModelNamed('toString'), /expected one of qemu64, penryn, haswell, skylake-server/);
   });
 });

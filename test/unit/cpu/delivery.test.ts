@@ -1,3 +1,4 @@
+/** Delivery of events through the IDT: frames, privilege, error codes, double and triple faults. */
 import { strict as assert } from 'node:assert';
 import { deliverEvent } from '../../../emulator/cpu/delivery';
 import { deliverSingleStep, handlePendingException, raiseDebug } from '../../../emulator/cpu/faults';

@@ -1,3 +1,4 @@
+/** System instructions one by one: privilege, operands, results, intercepts. */
 import { strict as assert } from 'node:assert';
 import { Outcome } from '../../../emulator/cpu/outcome';
 import { systemInstructions } from '../../../emulator/cpu/system-instructions';

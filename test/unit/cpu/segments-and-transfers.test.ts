@@ -1,3 +1,4 @@
+/** Segment loads, far transfers and returns with the checks of the manual. */
 import { strict as assert } from 'node:assert';
 import { Outcome } from '../../../emulator/cpu/outcome';
 import { systemInstructions } from '../../../emulator/cpu/system-instructions';
