@@ -14,6 +14,8 @@ export interface MachineConfig {
   readonly cpuModel?: string;
   /** 'interpreter' never compiles; default 'jit': hot code becomes WebAssembly of its own. The guest cannot tell. */
   readonly tier?: 'interpreter' | 'jit';
+  /** Branches to a place before it is compiled; default 200. Tests set it low. */
+  readonly hotAfter?: number;
 }
 
 export type AddressSpace = 'gva' | 'gpa' | 'hpa';

@@ -58,7 +58,7 @@ export async function createMachine(config: MachineConfig): Promise<Machine> {
   );
   const cpu = new Cpu(0, memory.vcpuBase(0), memory, model, (base) => interpreter.exports.arithmeticFlags(base), mmu);
   cpus.push(cpu);
-  const code = new CodeCache(memory, mmu, new OpcodeTable(instructionRows), interpreter.module, model.features, () => cpus);
+  const code = new CodeCache(memory, mmu, new OpcodeTable(instructionRows), interpreter.module, model.features, () => cpus, config.hotAfter);
   const regions = new Regions(
     memory,
     code,

@@ -60,11 +60,20 @@ export class TranslationView implements vscode.Disposable {
   private async content(expression: string): Promise<string> {
     const session = this.sessions.stoppedSession;
     if (!session) return messageHtml('The machine is running, or there is none.');
-    const request: ResolveArguments = { address: expression, vcpu: this.sessions.vcpu, frameId: this.sessions.frameId };
+    const frame = { vcpu: this.sessions.vcpu, frameId: this.sessions.frameId };
     try {
+      const request: ResolveArguments = { ...frame, address: await this.referenceOf(session, expression) };
       return translationHtml(expression, (await session.customRequest('nestscope/resolve', request)) as ResolveResult);
     } catch (error) {
       return messageHtml(error instanceof Error ? error.message : String(error));
     }
+  }
+
+  /** The selected frame says which level's address an expression is: its value comes with a memory reference. */
+  private async referenceOf(session: vscode.DebugSession, expression: string): Promise<string> {
+    const answer = (await session.customRequest('evaluate', { expression, context: 'watch', frameId: this.sessions.frameId })) as {
+      memoryReference?: string;
+    };
+    return answer.memoryReference ?? expression;
   }
 }

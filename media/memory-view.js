@@ -2,6 +2,7 @@
 (() => {
   const vscode = acquireVsCodeApi();
   const [space, address, message, body] = ['select', 'input', '#message', 'tbody'].map((name) => document.querySelector(name));
+  let shown;
   const send = (kind, more) => vscode.postMessage({ kind, ...more });
 
   document.querySelector('form').addEventListener('submit', (event) => {
@@ -16,8 +17,12 @@
     if (data.rows === undefined) return;
     const focused = document.activeElement?.dataset?.offset;
     body.innerHTML = data.rows;
-    space.value = data.space;
-    address.value = data.address;
+    // What the user is typing stays where only the bytes are new.
+    if (data.reference !== shown) {
+      space.value = data.space;
+      address.value = data.address;
+    }
+    shown = data.reference;
     if (focused !== undefined) body.querySelector(`[data-offset="${focused}"]`)?.focus();
     vscode.setState({ reference: data.reference });
   });

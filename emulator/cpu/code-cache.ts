@@ -15,8 +15,8 @@ import type { Cpu } from './cpu';
 
 const TABLE_BYTES = 4097 * 4 + 4; // one more: a link record at the page's end has offset 4096
 const LINES = 64;
-/** Branches to a record before it is thought of as the beginning of a hot region. */
-const HOT = 200;
+/** Branches to a record before it is thought of as the beginning of a hot region, unless told otherwise. */
+const HOT_AFTER = 200;
 /** Straight runs are decoded at most this far at once. */
 const RUN = 64;
 
@@ -53,6 +53,7 @@ export class CodeCache {
     private readonly interpreter: InterpreterModule,
     private readonly features: ReadonlySet<string>,
     private readonly cpus: () => readonly Cpu[],
+    private readonly hotAfter = HOT_AFTER,
   ) {
     this.startRecord = ARENA_FIRST;
     this.top = ARENA_FIRST;
@@ -223,7 +224,7 @@ export class CodeCache {
     const { u8, u16 } = this.memory;
     u8.fill(0, record, record + Rec.bytes);
     u16[record >> 1] = handler;
-    this.memory.i32[(record + Rec.counter) >> 2] = HOT;
+    this.memory.i32[(record + Rec.counter) >> 2] = this.hotAfter;
     u16[(record + Rec.alternative) >> 1] = handler;
     u16[(record + Rec.offset) >> 1] = offset;
     u16[(record + Rec.nextOffset) >> 1] = next;

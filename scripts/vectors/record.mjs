@@ -31,6 +31,8 @@ function generated(seed) {
       for (let i = 0; i < caseCount(form, mode); i++) {
         const built = new CaseBuilder(form, mode, random, i).build();
         const instruction = decode(built);
+        // XCHG of the accumulator with itself is NOP, which has vectors of its own.
+        if (form.mnemonic === 'XCHG' && /^Nop/.test(Code[instruction.code])) continue;
         if (instruction.code !== form.code || instruction.length !== built.code.length)
           throw new Error(
             `${form.text} [${form.opcode}] in mode ${mode} was encoded as ${Buffer.from(built.code).toString('hex')} ${Code[instruction.code]}`,

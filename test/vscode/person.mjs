@@ -155,7 +155,8 @@ try {
     const input = page.locator('.quick-input-widget input').first();
     await input.fill('rdi');
     await input.press('Enter');
-    await webview('Translation').getByText('The walk stops here').waitFor({ timeout: patience });
+    await webview('Translation').getByText('rdi, L2').waitFor({ timeout: patience });
+    await webview('Translation').getByText('The walk stops here: entry not present').waitFor({ timeout: patience });
     await page.waitForTimeout(300);
     await shot('translation');
     await page.keyboard.press('Control+F4');

@@ -1,7 +1,7 @@
 /** Delivery of events through the IDT: frames, privilege, error codes, double and triple faults. */
 import { strict as assert } from 'node:assert';
 import { deliverEvent } from '../../../emulator/cpu/delivery';
-import { deliverSingleStep, handlePendingException, raiseDebug } from '../../../emulator/cpu/faults';
+import { deliverDebugTrap, handlePendingException, raiseDebug } from '../../../emulator/cpu/faults';
 import { Outcome } from '../../../emulator/cpu/outcome';
 import { systemInstructions } from '../../../emulator/cpu/system-instructions';
 import { EventType } from '../../../emulator/spec/registers';
@@ -301,7 +301,7 @@ describe('pending exceptions', () => {
   it('#DB: single step records DR6.BS and pushes RF as it is; general detect is a fault and clears GD', () => {
     const t = makeCpu({ mode: 64 });
     t.cpu.flags = 0x302;
-    assert.equal(deliverSingleStep(t.cpu, t.ports), 'delivered');
+    assert.equal(deliverDebugTrap(t.cpu, t.ports, Dr6.BS), 'delivered');
     assert.equal(t.cpu.get64(State.dr + 48), 0xffff4ff0n);
     assert.equal(t.read(STACK - 24, 8), 0x302n);
     const u = makeCpu({ mode: 64 });

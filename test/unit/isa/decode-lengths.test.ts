@@ -30,7 +30,7 @@ const HAVE = new Set<CpuidFeature>([
 describe(`decoder against iced-x86 (seed ${seed})`, function () {
   this.timeout(120_000);
   const table = new OpcodeTable(instructionRows);
-  for (const bits of [64, 32] as const)
+  for (const bits of [64, 32, 16] as const)
     it(`${strings} random strings in ${bits}-bit mode`, () => {
       const random = randomSource(seed + bits);
       const bytes = new Uint8Array(18);
@@ -46,7 +46,7 @@ describe(`decoder against iced-x86 (seed ${seed})`, function () {
         if (kind === 0) bytes[0] = [0x66, 0x67, 0xf0, 0xf2, 0xf3, 0x2e, 0x64, 0x48][random() % 8];
         if (kind === 1) bytes[0] = 0x0f;
         if (kind === 2) bytes.set([0x48, 0x0f]);
-        const ours = decode(table, bytes, 0, 18, { code64: bits === 64, features: defaultCpuModel.features });
+        const ours = decode(table, bytes, 0, 18, { code64: bits === 64, code16: bits === 16, features: defaultCpuModel.features });
         const decoder = new Decoder(bits, bytes, DecoderOptions.None);
         const theirs = decoder.decode();
         const text = `${Buffer.from(bytes).toString('hex')}: ours ${ours?.instruction.mnemonic} ${ours?.instruction.length}, iced ${Mnemonic[theirs.mnemonic]} ${theirs.length}`;
