@@ -13,7 +13,7 @@ import { CodeCache } from './cpu/code-cache';
 import { Cpu } from './cpu/cpu';
 import type { InterpreterExports } from './codegen/interpreter';
 import { instantiateInterpreter } from './cpu/interpreter-instance';
-import { readMsr, resetMsrs, writeMsr } from './cpu/msr';
+import { readMsr, resetMsrs, setFirmwareMtrrs, writeMsr } from './cpu/msr';
 import type { CpuPorts } from './cpu/ports';
 import { Processor, type RunEnd } from './cpu/processor';
 import { Regions } from './cpu/regions';
@@ -101,6 +101,7 @@ class EmulatedMachine implements Machine {
     this.view = createCpuView(vcpu, memory, this.trace);
     this.inspect = createInspector(vcpu, memory, this.resolver, this.trace);
     resetMsrs(vcpu);
+    setFirmwareMtrrs(vcpu);
     resetVmx(vcpu);
     applyEntryState(vcpu, loadImage(config, memory));
   }

@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import type { InspectedNode } from '../debug-adapter/protocol';
 import { AdapterFactory } from './adapter-factory';
 import { ConfigurationProvider, FoundConfigurations } from './configuration';
+import { DisassemblyDocuments } from './disassembly-documents';
 import { EvaluateHover, expressionAt, hoverLanguages } from './hover';
 import { InspectView } from './inspect-view';
 import { MemoryViews } from './memory-view';
@@ -31,7 +32,8 @@ const viewRoots: Readonly<Record<string, string>> = {
 export function activateNestscope(context: vscode.ExtensionContext, host: string, startWorker: () => Promise<WorkerPort>): NestscopeApi {
   const log = vscode.window.createOutputChannel('Nestscope', { log: true });
   const sessions = new Sessions();
-  const adapters = new AdapterFactory(startWorker, log);
+  const disassembly = new DisassemblyDocuments();
+  const adapters = new AdapterFactory(startWorker, disassembly, log);
   const configurations = new ConfigurationProvider();
   const memory = new MemoryViews(sessions, context.extensionUri);
   const consoles = new SerialConsoles();
@@ -56,6 +58,7 @@ export function activateNestscope(context: vscode.ExtensionContext, host: string
       vscode.DebugConfigurationProviderTriggerKind.Dynamic,
     ),
     vscode.debug.registerDebugAdapterDescriptorFactory('nestscope', adapters),
+    vscode.workspace.registerTextDocumentContentProvider(DisassemblyDocuments.scheme, disassembly),
     vscode.languages.registerHoverProvider(hoverLanguages, hover),
     vscode.languages.registerEvaluatableExpressionProvider(hoverLanguages, hover),
     vscode.commands.registerCommand('nestscope.copyValue', (node: InspectedNode) => vscode.env.clipboard.writeText(node.value ?? '')),

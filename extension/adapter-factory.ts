@@ -1,5 +1,6 @@
 /** Makes the debug adapter of a session: in a worker where the host grants one, else inline in the extension host's own thread. */
 import * as vscode from 'vscode';
+import type { DisassemblyDocuments } from './disassembly-documents';
 import { WorkerAdapter, type WorkerPort } from './worker-adapter';
 import { readFile } from './workspace-files';
 
@@ -9,11 +10,12 @@ export class AdapterFactory implements vscode.DebugAdapterDescriptorFactory {
 
   constructor(
     private readonly startWorker: () => Promise<WorkerPort>,
+    private readonly disassembly: DisassemblyDocuments,
     private readonly log: vscode.LogOutputChannel,
   ) {}
 
   async createDebugAdapterDescriptor(): Promise<vscode.DebugAdapterDescriptor> {
-    return new vscode.DebugAdapterInlineImplementation(await this.create());
+    return new vscode.DebugAdapterInlineImplementation(this.disassembly.decorate(await this.create()));
   }
 
   private async create(): Promise<vscode.DebugAdapter> {

@@ -47,7 +47,7 @@ const style = `
   body { font-family: var(--vscode-font-family); color: var(--vscode-foreground); padding: 0 16px 16px; }
   .summary { font-family: var(--vscode-editor-font-family); font-size: 1.1em; }
   .failure { color: var(--vscode-errorForeground); }
-  ol { display: flex; gap: 14px; list-style: none; padding: 0; overflow-x: auto; align-items: flex-start; }
+  ol { display: flex; flex-wrap: wrap; gap: 14px; list-style: none; padding: 0; align-items: flex-start; }
   ol > li + li::before { content: '→'; position: absolute; margin-left: -14px; margin-top: 10px; color: var(--vscode-descriptionForeground); }
   .step { border: 1px solid var(--vscode-panel-border); border-left: 4px solid var(--vscode-charts-blue); border-radius: 4px; padding: 4px 10px; margin-bottom: 8px; min-width: 170px; max-width: 260px; }
   .step.ept { border-left-color: var(--vscode-charts-purple); font-size: 0.9em; }

@@ -106,7 +106,7 @@ try {
       elf: join(root, 'test/guests/kernels/kernels.elf'),
       cmdline: `scale=${scale}`,
       from: /kernels scale/,
-      until: /^DONE .*$/m,
+      until: /^DONE [0-9a-f]{16}/m,
     });
   }
   if (wants('cold')) {

@@ -3,7 +3,7 @@
  * and for the MSR areas of VM entries and exits.
  */
 import { Cr0, Efer } from '../spec/registers';
-import { Msr, msrRow, msrTable } from '../spec/msr';
+import { FIXED_MTRRS, Msr, msrRow, msrTable, mtrrSlot } from '../spec/msr';
 import type { MsrRow } from '../spec/msr';
 import { Seg, State } from '../spec/vcpu-state';
 import type { Cpu } from './cpu';
@@ -36,6 +36,13 @@ export function resetMsrs(cpu: Cpu): void {
   for (const row of msrTable) if (row.slot !== undefined) cpu.set64(row.slot, row.reset);
   if (cpu.model.features.has('monitor')) cpu.set64(State.miscEnable, cpu.get64(State.miscEnable) | ENABLE_MONITOR);
   cpu.set64(State.random, BigInt(cpu.index));
+}
+
+/** The MTRRs as firmware leaves them: write-back everywhere but for the video window (UC) and the ROMs below 1 MiB (WP). */
+export function setFirmwareMtrrs(cpu: Cpu): void {
+  const eightTimes = (type: bigint): bigint => type * 0x0101_0101_0101_0101n;
+  FIXED_MTRRS.forEach(([, , from], n) => cpu.set64(mtrrSlot.fixed(n), eightTimes(from >= 0xc0000 ? 5n : from >= 0xa0000 ? 0n : 6n)));
+  cpu.set64(mtrrSlot.defType, 0xc06n);
 }
 
 /** The value, or undefined where RDMSR is #GP(0). */

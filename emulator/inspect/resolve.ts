@@ -3,12 +3,16 @@ import type { AddressSpace, Level, Resolution, ResolutionStep } from '../api';
 import type { Cpu } from '../cpu/cpu';
 import type { PhysicalMemory } from '../memory/physical-memory';
 import { type TableMemory, WalkResult, Walker, type WalkStep } from '../mmu/walk';
-import { type PagingFacts, type PagingFormat, Right, eptFormat } from '../spec/paging';
+import { MemoryType, combinedType, memoryTypeName, mtrrType } from '../spec/memory-types';
+import { mtrrSlot } from '../spec/msr';
+import { type PagingFacts, type PagingFormat, Right, eptFormat, guest5Level, pdpteAddress } from '../spec/paging';
+import { Cr0 } from '../spec/registers';
 import { State } from '../spec/vcpu-state';
 import { type TranslationContext, contextOf } from './translation-context';
 
+/** Bit of an EPT leaf: the PAT does not count. */
+const IGNORE_PAT = 1 << 6;
 const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
-const MEMORY_TYPES = ['UC', 'WC', '?', '?', 'WT', 'WP', 'WB', 'UC-'];
 
 export function rightsText(rights: number, withUser: boolean): string {
   const flag = (bit: number, letter: string): string => (rights & bit ? letter : '-');
@@ -49,16 +53,25 @@ export class Resolver {
     let gpa: number;
     let rights = Right.read | Right.write | Right.execute | Right.user;
     let pageBytes = 4096;
-    let memoryType = 'WB';
+    let pat: number | undefined;
+    let eptType: number | undefined;
     if (space === 'gpa') gpa = Number(address);
     else {
       parts.push(`GVA ${hex(address)}`);
       if (context.paging === undefined) gpa = Number(address & 0xffffffffn);
       else {
-        const { format, root } = context.paging;
-        const top = BigInt.asIntN(64, address) >> 47n;
+        const { format, pdptes } = context.paging;
+        let { root } = context.paging;
+        const top = BigInt.asIntN(64, address) >> (format === guest5Level ? 56n : 47n);
         if (context.longMode && top !== 0n && top !== -1n)
           return { input, gva: address, steps, failure: 'the address is not canonical', summary: `GVA ${hex(address)}: not canonical` };
+        if (pdptes !== undefined) {
+          const step = describePdpte(pdptes, Number((address >> 30n) & 3n));
+          steps.push(step);
+          if (!step.present)
+            return { input, gva: address, steps, failure: step.stops, summary: `GVA ${hex(address)} → stops at the ${step.table}: ${step.stops}` }; // prettier-ignore
+          root = pdpteAddress(step.entry);
+        }
         const w = this.guest;
         const result = w.walk(format, root, ...halves(address), facts, tables, (s) => steps.push(describe(s, 'guest', facts)));
         if (result !== WalkResult.ok) {
@@ -75,7 +88,7 @@ export class Resolver {
         gpa = w.page + Number(address & 0xfffn);
         rights = w.rights;
         pageBytes = 2 ** w.shift;
-        memoryType = patType(cpu, w.leafLo, format, w.level);
+        pat = patType(cpu, w.leafLo, format, w.level);
       }
     }
     let hpa = gpa;
@@ -92,7 +105,8 @@ export class Resolver {
       hpa = w.page + (gpa % 4096);
       rights &= Right.user | w.rights;
       pageBytes = Math.min(pageBytes, 2 ** w.shift);
-      memoryType = MEMORY_TYPES[(w.leafLo >>> 3) & 7];
+      eptType = (w.leafLo & IGNORE_PAT) !== 0 ? undefined : combinedType((w.leafLo >>> 3) & 7, pat ?? MemoryType.WB);
+      eptType ??= (w.leafLo >>> 3) & 7;
     }
     const withUser = space === 'gva' && context.paging !== undefined;
     const permissions = rightsText(rights, withUser);
@@ -105,7 +119,7 @@ export class Resolver {
       hpa: BigInt(hpa),
       steps,
       permissions,
-      memoryType,
+      memoryType: memoryTypeName(eptType ?? effectiveType(cpu, hpa, pat)),
       pageBytes,
       failure: inRam ? undefined : this.outside(hpa),
       summary: `${parts.join(' → ')} (${permissions}, ${sizeText(pageBytes)}${inRam ? '' : `, ${this.outside(hpa)}`})`,
@@ -146,9 +160,32 @@ function describe(s: WalkStep, stage: 'guest' | 'ept', facts: PagingFacts): Reso
   };
 }
 
+/** The PDPTE register as the first step of a PAE walk. */
+function describePdpte(pdptes: readonly bigint[], index: number): ResolutionStep {
+  const entry = pdptes[index];
+  const present = (entry & 1n) !== 0n;
+  const stops = present ? undefined : 'entry not present';
+  return { table: 'PDPTE register', stage: 'guest', level: 0, index, entryAddress: 0n, entryHpa: 0n, entry, present, largePage: false, permissions: present ? 'rwxu' : '', stops }; // prettier-ignore
+}
+
+/** Memory type without EPT: MTRRs and PAT ("Effective Page-Level Memory Types"); uncached while CR0.CD is set. @param pat undefined: paging is off. */
+function effectiveType(cpu: Cpu, hpa: number, pat: number | undefined): number {
+  if (cpu.cr0 & Cr0.CD) return MemoryType.UC;
+  const mtrr = mtrrType(
+    {
+      defType: cpu.get64(mtrrSlot.defType),
+      base: (n) => cpu.get64(mtrrSlot.base(n)),
+      mask: (n) => cpu.get64(mtrrSlot.mask(n)),
+      fixed: (n) => cpu.get64(mtrrSlot.fixed(n)),
+    },
+    hpa,
+  );
+  return combinedType(mtrr, pat ?? MemoryType.WB);
+}
+
 /** Memory type by IA32_PAT of a guest leaf (bits PWT 3, PCD 4, PAT 7 or 12). */
-function patType(cpu: Cpu, leafLo: number, format: PagingFormat, level: number): string {
+function patType(cpu: Cpu, leafLo: number, format: PagingFormat, level: number): number {
   const pat = format.levels[level].shift > 12 ? (leafLo >>> 12) & 1 : (leafLo >>> 7) & 1;
   const index = ((leafLo >>> 3) & 3) | (pat << 2);
-  return MEMORY_TYPES[Number((cpu.get64(State.pat) >> BigInt(8 * index)) & 7n)];
+  return Number((cpu.get64(State.pat) >> BigInt(8 * index)) & 7n);
 }

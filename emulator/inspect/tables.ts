@@ -3,7 +3,7 @@ import type { InspectNode, Level } from '../api';
 import type { Cpu } from '../cpu/cpu';
 import type { PhysicalMemory } from '../memory/physical-memory';
 import { exceptionRow } from '../spec/exceptions';
-import { type PagingFormat, eptFormat } from '../spec/paging';
+import { type PagingFormat, eptFormat, pdpteAddress } from '../spec/paging';
 import { State } from '../spec/vcpu-state';
 import { Field } from '../spec/vmcs-fields';
 import type { Resolver } from './resolve';
@@ -81,6 +81,7 @@ export function pageTableNodes(cpu: Cpu, memory: PhysicalMemory, resolver: Resol
   const ept = parts[1].startsWith('ept');
   const context = contextOf(cpu, memory, level);
   if (context === undefined) return [];
+  const pdptes = ept ? undefined : context.paging?.pdptes;
   const root = ept ? context.eptPointer : context.paging?.root;
   const format = ept ? eptFormat : context.paging?.format;
   if (format === undefined || root === undefined || (ept && root === 0)) return [];
@@ -88,6 +89,15 @@ export function pageTableNodes(cpu: Cpu, memory: PhysicalMemory, resolver: Resol
   let table = root;
   let prefix = 0n;
   const path = parts.slice(2).map(Number);
+  if (pdptes !== undefined) {
+    const [first] = path;
+    if (first === undefined) return pdpteNodes(pdptes, id);
+    if (first !== 0 && first !== 1 && first !== 2 && first !== 3) return [];
+    if ((pdptes[first] & 1n) === 0n) return [];
+    table = pdpteAddress(pdptes[first]);
+    prefix = BigInt(first) << 30n;
+    path.shift();
+  }
   for (const [depth, index] of path.entries()) {
     if (!Number.isInteger(index) || index < 0 || index >= 1 << format.indexBits || depth >= format.levels.length - 1) return [];
     const entry = readEntry(memory, format, locate(table + index * format.entryBytes));
@@ -97,6 +107,14 @@ export function pageTableNodes(cpu: Cpu, memory: PhysicalMemory, resolver: Resol
   }
   return entries(cpu, memory, format, path.length, table, prefix, locate, id, ept, level);
 }
+
+/** The four PDPTE registers of PAE paging. */
+const pdpteNodes = (pdptes: readonly bigint[], id: string): InspectNode[] =>
+  pdptes.map((pdpte, n) => {
+    const present = (pdpte & 1n) !== 0n;
+    const linear = hex(BigInt(n) << 30n);
+    return { id: `${id}/${n}`, label: `PDPTE[${n}] ${linear}`, value: hex(pdpte, 16), description: present ? 'present' : 'not present', tooltip: `PDPTE register ${n} for linear ${linear}`, expandable: present }; // prettier-ignore
+  });
 
 function roots(cpu: Cpu, memory: PhysicalMemory): InspectNode[] {
   const nodes: InspectNode[] = [];
@@ -142,6 +160,7 @@ function entries(
     const reserved = present && format.reserved(depth, lo, hi, leaf, facts);
     let linear = prefix | (BigInt(index) << BigInt(shift));
     if (!ept && format.levels.length === 4 && linear >> 47n) linear |= 0xffff_0000_0000_0000n;
+    if (!ept && format.levels.length === 5 && linear >> 56n) linear |= 0xfe00_0000_0000_0000n;
     const raw = (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
     const words = [
       present ? rightsText(format.rights(lo, hi, facts), !ept) : 'not present',

@@ -3,13 +3,20 @@ import type { Level } from '../api';
 import type { Cpu } from '../cpu/cpu';
 import type { PhysicalMemory } from '../memory/physical-memory';
 import { Mmu } from '../mmu/mmu';
-import { type PagingFormat, guest32BitPlain, guest32BitPse, guest4Level } from '../spec/paging';
+import { type PagingFormat, guest32BitPlain, guest32BitPse, guest4Level, guest5Level, guestPae } from '../spec/paging';
 import { State } from '../spec/vcpu-state';
 import { Field } from '../spec/vmcs-fields';
 import { Vmcs } from '../vmx/vmcs';
 
 export interface TranslationContext {
-  readonly paging: { readonly format: PagingFormat; readonly root: number } | undefined;
+  readonly paging:
+    | {
+        readonly format: PagingFormat;
+        readonly root: number;
+        /** PAE paging: the PDPTE registers, where the walk begins. */
+        readonly pdptes?: readonly bigint[];
+      }
+    | undefined;
   /** Host-physical address of the EPT PML4, 0: no EPT. */
   readonly eptPointer: number;
   readonly longMode: boolean;
@@ -25,31 +32,48 @@ export function currentVmcs(cpu: Cpu, memory: PhysicalMemory): Vmcs | undefined 
 }
 
 const ADDRESS = 0xf_ffff_ffff_f000n;
-function pagingOf(cr0: bigint, cr3: bigint, cr4: bigint, longMode: boolean): TranslationContext['paging'] {
+const LA57 = 1n << 12n;
+const PAE = 1n << 5n;
+/** @param pdptes asked with PAE paging only. */
+function pagingOf(cr0: bigint, cr3: bigint, cr4: bigint, longMode: boolean, pdptes: () => readonly bigint[]): TranslationContext['paging'] {
   if ((cr0 & 0x80000000n) === 0n) return undefined;
-  if (longMode) return { format: guest4Level, root: Number(cr3 & ADDRESS) };
+  if (longMode) return { format: cr4 & LA57 ? guest5Level : guest4Level, root: Number(cr3 & ADDRESS) };
+  if (cr4 & PAE) return { format: guestPae, root: Number(cr3 & 0xffffffe0n), pdptes: pdptes() };
   return { format: cr4 & 0x10n ? guest32BitPse : guest32BitPlain, root: Number(cr3 & 0xfffff000n) };
 }
 
+const pdptesInMemory = (memory: PhysicalMemory, table: number): bigint[] =>
+  [0, 1, 2, 3].map((n) => (memory.isRam(table + 8 * n, 8) ? memory.read64(table + 8 * n) : 0n));
+
 export function contextOf(cpu: Cpu, memory: PhysicalMemory, level: Level): TranslationContext | undefined {
-  if (level === levelOf(cpu))
+  const registers = (): bigint[] => [0, 1, 2, 3].map((n) => cpu.get64(State.pdpte + 8 * n));
+  if (level === levelOf(cpu)) {
+    const paging = Mmu.guestPaging(cpu);
     return {
-      paging: Mmu.guestPaging(cpu),
+      paging: paging?.format === guestPae ? { ...paging, pdptes: registers() } : paging,
       eptPointer: cpu.getF64(State.eptPointer),
       longMode: cpu.longMode,
       nx: (cpu.efer & 0x800n) !== 0n,
     };
+  }
   const vmcs = currentVmcs(cpu, memory);
   if (vmcs === undefined) return undefined;
   if (level === 1) {
     const longMode = (vmcs.u32(Field.primaryVmExitControls) & 0x200) !== 0;
-    return { paging: pagingOf(vmcs.u64(Field.hostCr0), vmcs.u64(Field.hostCr3), vmcs.u64(Field.hostCr4), longMode), eptPointer: 0, longMode, nx: (cpu.efer & 0x800n) !== 0n }; // prettier-ignore
+    // A VM exit loads the host's PDPTEs from memory.
+    const hostPdptes = (): bigint[] => pdptesInMemory(memory, Number(vmcs.u64(Field.hostCr3) & 0xffffffe0n));
+    return { paging: pagingOf(vmcs.u64(Field.hostCr0), vmcs.u64(Field.hostCr3), vmcs.u64(Field.hostCr4), longMode, hostPdptes), eptPointer: 0, longMode, nx: (cpu.efer & 0x800n) !== 0n }; // prettier-ignore
   }
   const longMode = (vmcs.u32(Field.vmEntryControls) & 0x200) !== 0;
   const secondary = (vmcs.u32(Field.primaryProcessorBasedVmExecutionControls) & 0x80000000) !== 0;
   const ept = secondary && (vmcs.u32(Field.secondaryProcessorBasedVmExecutionControls) & 2) !== 0;
+  const guestCr3 = vmcs.u64(Field.guestCr3);
+  const guestPdptes = (): bigint[] =>
+    ept
+      ? [Field.guestPdpte0, Field.guestPdpte1, Field.guestPdpte2, Field.guestPdpte3].map((field) => vmcs.u64(field))
+      : pdptesInMemory(memory, Number(guestCr3 & 0xffffffe0n));
   return {
-    paging: pagingOf(vmcs.u64(Field.guestCr0), vmcs.u64(Field.guestCr3), vmcs.u64(Field.guestCr4), longMode),
+    paging: pagingOf(vmcs.u64(Field.guestCr0), guestCr3, vmcs.u64(Field.guestCr4), longMode, guestPdptes),
     eptPointer: ept ? Number(vmcs.u64(Field.eptPointer) & ADDRESS) : 0,
     longMode,
     nx: (vmcs.u64(Field.guestIa32Efer) & 0x800n) !== 0n || (cpu.efer & 0x800n) !== 0n,

@@ -111,9 +111,7 @@ export async function runBochs(elfPath, options = {}) {
   });
 }
 
-// On the command line: node scripts/peers/bochs.mjs IMAGE UNTIL [CMDLINE] [MODEL]
-if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const [elf, until, cmdline, model] = process.argv.slice(2);
+async function main([elf, until, cmdline, model]) {
   if (!elf || !until) {
     console.error(`usage: node ${basename(process.argv[1])} IMAGE UNTIL [CMDLINE] [MODEL]`);
     process.exit(64);
@@ -124,3 +122,6 @@ if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) 
   if (!result.matched) console.error(result.log.split('\n').slice(-15).join('\n'));
   process.exitCode = result.matched ? 0 : 1;
 }
+
+// On the command line: node scripts/peers/bochs.mjs IMAGE UNTIL [CMDLINE] [MODEL]
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) void main(process.argv.slice(2));

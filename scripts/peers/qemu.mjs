@@ -72,9 +72,7 @@ export async function runQemu(elfPath, options = {}) {
   });
 }
 
-// On the command line: node scripts/peers/qemu.mjs IMAGE [CMDLINE]
-if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const [elf, cmdline] = process.argv.slice(2);
+async function main([elf, cmdline]) {
   if (!elf) {
     console.error(`usage: node ${basename(process.argv[1])} IMAGE [CMDLINE]`);
     process.exit(64);
@@ -83,3 +81,6 @@ if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) 
   process.stdout.write(result.output);
   console.error(`status ${result.status}, ${result.seconds.toFixed(2)} s ${result.errors}`);
 }
+
+// On the command line: node scripts/peers/qemu.mjs IMAGE [CMDLINE]
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) void main(process.argv.slice(2));

@@ -281,6 +281,29 @@ describe(`Nestscope in VS Code ${vscode.version}`, () => {
     ok(hole.hpa === undefined && BigInt(hole.gpa!) === 0x20000n && hole.steps.at(-1)!.stops !== undefined, hole.summary);
   });
 
+  it('shows a disassembly document where the image has no line numbers', async () => {
+    const stops = conversation.stops.length;
+    const program = file('link.ld'); // Any bytes will do.
+    const configuration = {
+      type: 'nestscope',
+      request: 'launch',
+      name: 'bytes',
+      program: program.scheme === 'file' ? program.fsPath : program.toString(),
+    };
+    ok(
+      await vscode.debug.startDebugging(folder(), { ...configuration, format: 'flat', flat: { address: '0x100000', mode: 32 } }),
+      'startDebugging',
+    );
+    await conversation.stop(stops);
+    await until(() => vscode.debug.activeStackItem instanceof vscode.DebugStackFrame, 'a frame is selected');
+    const editor = await until(
+      () => vscode.window.visibleTextEditors.find(({ document }) => document.uri.scheme === 'nestscope-disasm'),
+      'the document',
+    );
+    ok(/; 0000000000100000 /.test(editor.document.lineAt(0).text), editor.document.lineAt(0).text);
+    equal(editor.document.languageId, 'x86-asm');
+  });
+
   it('draws the translation of an address, and marks the entry that stops it', async () => {
     await stopAtEptViolation();
     await vscode.commands.executeCommand('nestscope.translate', 'l2:gva:0x40020000');

@@ -1,0 +1,134 @@
+/**
+ * Code without line numbers gets a document of its own, `nestscope-disasm:`, so that the editor has a line to stand on: VS Code selects no
+ * frame without a source, and shows neither registers nor views for it then.
+ */
+import * as vscode from 'vscode';
+import { listingOf, stillShows, type DisassembledInstruction, type Listing } from './disassembly-listing';
+
+const instructionsShown = 100;
+/** Requests of ours are told from the editor's by their numbers. */
+const firstSequence = 1_000_000_000;
+
+interface Frame {
+  readonly name: string;
+  line: number;
+  column: number;
+  source?: { readonly name: string; readonly path: string };
+  readonly instructionPointerReference?: string;
+}
+interface Message {
+  readonly type: string;
+  readonly command?: string;
+  readonly success?: boolean;
+  readonly request_seq?: number;
+  readonly body?: { readonly stackFrames?: Frame[]; readonly instructions?: DisassembledInstruction[] };
+}
+
+export class DisassemblyDocuments implements vscode.TextDocumentContentProvider {
+  static readonly scheme = 'nestscope-disasm';
+  private readonly changed = new vscode.EventEmitter<vscode.Uri>();
+  readonly onDidChange = this.changed.event;
+  private readonly texts = new Map<string, string>();
+  private adapters = 0;
+
+  provideTextDocumentContent(uri: vscode.Uri): string {
+    return this.texts.get(uri.toString()) ?? '; The machine that this was read from is gone.\n';
+  }
+
+  /** The adapter, with sources for the frames that have none. */
+  decorate(adapter: vscode.DebugAdapter): vscode.DebugAdapter {
+    return new SourcedAdapter(adapter, ++this.adapters, (uri, text) => this.update(uri, text));
+  }
+
+  private update(uri: vscode.Uri, text: string | undefined): void {
+    if (text === undefined) this.texts.delete(uri.toString());
+    else this.texts.set(uri.toString(), text);
+    this.changed.fire(uri);
+  }
+}
+
+class SourcedAdapter implements vscode.DebugAdapter {
+  private readonly messages = new vscode.EventEmitter<vscode.DebugProtocolMessage>();
+  readonly onDidSendMessage = this.messages.event;
+  private readonly waiting = new Map<number, (message: Message) => void>();
+  private readonly listings = new Map<string, Listing>();
+  private sequence = firstSequence;
+
+  constructor(
+    private readonly inner: vscode.DebugAdapter,
+    private readonly number: number,
+    private readonly update: (uri: vscode.Uri, text: string | undefined) => void,
+  ) {
+    inner.onDidSendMessage((message) => this.receive(message));
+  }
+
+  handleMessage(message: vscode.DebugProtocolMessage): void {
+    this.inner.handleMessage(message);
+  }
+
+  dispose(): void {
+    for (const address of this.listings.keys()) this.update(vscode.Uri.parse(address), undefined);
+    this.inner.dispose();
+    this.messages.dispose();
+  }
+
+  private receive(raw: vscode.DebugProtocolMessage): void {
+    const message = raw as unknown as Message;
+    const ours = message.type === 'response' ? this.waiting.get(message.request_seq ?? 0) : undefined;
+    if (ours) {
+      this.waiting.delete(message.request_seq ?? 0);
+      ours(message);
+      return;
+    }
+    const frames = message.command === 'stackTrace' ? (message.body?.stackFrames ?? []) : [];
+    if (frames.some(isBare)) void this.addSources(frames).finally(() => this.messages.fire(raw));
+    else this.messages.fire(raw);
+  }
+
+  private async addSources(frames: readonly Frame[]): Promise<void> {
+    for (const frame of frames.filter(isBare)) await this.addSource(frame, frame.instructionPointerReference!);
+  }
+
+  private async addSource(frame: Frame, reference: string): Promise<void> {
+    const instructions = await this.disassemble(reference);
+    const [first] = instructions;
+    if (!first) return;
+    const level = /^l([12])/i.exec(reference)?.[1] ?? /^L([12])/.exec(frame.name)?.[1] ?? '1';
+    const folder = `/${this.number}/L${level}/`;
+    let found = [...this.listings].find(
+      ([address, listing]) => vscode.Uri.parse(address).path.startsWith(folder) && stillShows(listing, instructions),
+    );
+    if (!found) {
+      const uri = vscode.Uri.from({ scheme: DisassemblyDocuments.scheme, path: `${folder}${first.address}.asm` });
+      found = [uri.toString(), listingOf(instructions)];
+      this.listings.set(...found);
+      this.update(uri, found[1].text);
+    }
+    frame.source = { name: `L${level} disassembly`, path: found[0] };
+    frame.line = found[1].lines.get(BigInt(first.address))!;
+    frame.column = 1;
+  }
+
+  private disassemble(memoryReference: string): Promise<readonly DisassembledInstruction[]> {
+    const seq = this.sequence++;
+    return new Promise((settle) => {
+      this.waiting.set(seq, ({ success, body }) => settle(success ? (body?.instructions ?? []) : []));
+      const request = {
+        type: 'request',
+        seq,
+        command: 'disassemble',
+        arguments: { memoryReference, instructionCount: instructionsShown, resolveSymbols: true },
+      };
+      this.inner.handleMessage(request as vscode.DebugProtocolMessage);
+    });
+  }
+}
+
+/** A frame of code whose source nobody knows. */
+function isBare({ source, instructionPointerReference, ...frame }: Frame): boolean {
+  return (
+    source === undefined &&
+    instructionPointerReference !== undefined &&
+    (frame as { presentationHint?: string }).presentationHint !== 'label'
+  );
+}
