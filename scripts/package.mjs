@@ -1,13 +1,14 @@
 // npm run package: nestscope-VERSION.vsix, what a user installs.
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { build } from './build.mjs';
 import { root } from './bundles.mjs';
 
 await build({ minify: true, quiet: true });
 const { name, version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const out = process.argv[2] ?? `${name}-${version}.vsix`;
+mkdirSync(dirname(resolve(root, out)), { recursive: true });
 const vsce = join(root, 'node_modules/@vscode/vsce/vsce');
 const { status } = spawnSync(
   process.execPath,

@@ -15,6 +15,8 @@ export interface InterpreterImports {
   slowAccess(base: number, packed: number): number;
   /** Likewise at an offset of a segment (bits 27:24 of `packed`). */
   segmentedAccess(base: number, packed: number): number;
+  /** Many iterations of REP MOVS or STOS at once; 0: none. See cpu/string-runs. */
+  stringRun(base: number, packed: number): number;
   commitStore(base: number, slot: number): void;
   compute(base: number, name: number): number;
 }
@@ -60,6 +62,8 @@ function isHot(h: ShapeHandler): boolean {
   return (name === 'MOVS' || name === 'STOS') && rep !== 0 && h.shape.address === 8;
 }
 
+const isRepeatedStore = (h: ShapeHandler): boolean => (h.body.name === 'MOVS' || h.body.name === 'STOS') && h.shape.rep !== 0;
+
 export function buildInterpreter(rows: readonly Row[]): InterpreterModule {
   const all = [...allHandlers(rows).values()];
   const hot = all.filter(isHot);
@@ -68,8 +72,9 @@ export function buildInterpreter(rows: readonly Row[]): InterpreterModule {
   [...hot, ...cold].forEach((h, i) => handlers.set(h.key, Handler.first + i));
   const hotCount = Handler.first + hot.length;
 
-  // Function index space: imports 0..3, then flags, enter, cold handlers.
-  const functions: Functions = { slowAccess: 0, commitStore: 1, compute: 2, segmentedAccess: 3, arithmeticFlags: 4 };
+  // Function index space: imports 0..4, then flags, enter, cold handlers.
+  const functions: Functions = { slowAccess: 0, commitStore: 1, compute: 2, segmentedAccess: 3, arithmeticFlags: 5 };
+  const stringRun = 4;
   const bodies = cold.map((h) => coldFunction(h, functions));
   const bytes = encodeModule({
     types,
@@ -78,13 +83,14 @@ export function buildInterpreter(rows: readonly Row[]): InterpreterModule {
       { name: 'commitStore', type: 1 },
       { name: 'compute', type: 0 },
       { name: 'segmentedAccess', type: 0 },
+      { name: 'stringRun', type: 0 },
     ],
     functions: [
       { type: 2, body: arithmeticFlagsFunction(), export: 'arithmeticFlags' },
-      { type: 0, body: hotFunction(hot, functions, hotCount), export: 'enter' },
+      { type: 0, body: hotFunction(hot, functions, hotCount, stringRun), export: 'enter' },
       ...bodies.map((body) => ({ type: 0, body })),
     ],
-    table: bodies.map((_, i) => 6 + i),
+    table: bodies.map((_, i) => 7 + i),
     tableSize: bodies.length + REGION_ELEMENTS,
     exportTable: 'table',
   });
@@ -118,7 +124,7 @@ function coldFunction(h: ShapeHandler, functions: Functions): FunctionBody {
   return f;
 }
 
-function hotFunction(hot: readonly ShapeHandler[], functions: Functions, hotCount: number): FunctionBody {
+function hotFunction(hot: readonly ShapeHandler[], functions: Functions, hotCount: number, stringRun: number): FunctionBody {
   const f = new FunctionBody(2);
   const [vcpu, pc] = [0, 1];
   const [budget, table, code, entry, handler, count] = [0, 1, 2, 3, 4, 5].map(() => f.local(I32));
@@ -166,7 +172,11 @@ function hotFunction(hot: readonly ShapeHandler[], functions: Functions, hotCoun
     [Handler.region]: () => {
       giveBack();
       f.loop('R');
-      f.get(budget).get(pc).mem(Op.i32_load16_u, Rec.region + 2).op(Op.i32_lt_s).if();
+      f.get(budget)
+        .get(pc)
+        .mem(Op.i32_load16_u, Rec.region + 2)
+        .op(Op.i32_lt_s)
+        .if();
       // Too few steps are left for the region's longest way to its next check: interpret, or, come from another region with none left, stop.
       f.get(budget).op(Op.i32_eqz).brIf('GOTO');
       f.get(budget).i32(1).op(Op.i32_sub).set(budget);
@@ -231,7 +241,11 @@ function hotFunction(hot: readonly ShapeHandler[], functions: Functions, hotCoun
     f.end();
     if (i in special) special[i]();
     else if (i < Handler.first) f.op(Op.unreachable);
-    else new Lowering(context0).program(traceProgram(hot[i - Handler.first]));
+    else {
+      const h = hot[i - Handler.first];
+      if (isRepeatedStore(h)) manyIterations(h);
+      new Lowering(context0).program(traceProgram(h));
+    }
   }
   f.end();
   // A cold handler: its function says how to go on.
@@ -289,6 +303,33 @@ function hotFunction(hot: readonly ShapeHandler[], functions: Functions, hotCoun
   f.end();
   f.op(Op.unreachable);
   return f;
+
+  /** REP MOVS and STOS with something left to do: as many iterations at once as can be made (cpu/string-runs). */
+  function manyIterations(h: ShapeHandler): void {
+    const log2 = h.shape.size === 8 ? 3 : h.shape.size >> 1;
+    f.get(vcpu)
+      .mem(Op.i64_load, State.gpr + 8)
+      .i64(8n)
+      .op(Op.i64_gt_u)
+      .if();
+    f.get(vcpu).get(budget).i32(1).op(Op.i32_add).mem(Op.i32_store, State.budget);
+    f.get(vcpu)
+      .get(pc)
+      .i32((log2 << 27) | (h.body.name === 'MOVS' ? 1 << 26 : 0))
+      .op(Op.i32_or)
+      .call(stringRun)
+      .tee(count)
+      .if();
+    // One of these steps has been taken off the budget already.
+    f.get(budget).i32(1).op(Op.i32_add).get(count).op(Op.i32_sub).set(budget);
+    f.get(vcpu)
+      .mem(Op.i64_load, State.gpr + 8)
+      .i64(0n)
+      .op(Op.i64_ne)
+      .brIf('L');
+    to.next();
+    f.end().end();
+  }
 
   /** Counts a branch to the record at pc; `count` is 0 when it has become hot. */
   function countEntry(): void {

@@ -6,18 +6,20 @@ import type { Mmu } from '../mmu/mmu';
 import { Seg, State } from '../spec/vcpu-state';
 import type { Cpu } from './cpu';
 import { segmentLinear } from './operands';
+import { stringRun } from './string-runs';
 
-/** @param cpuAt the vCPU whose state lies at a base address. */
 /** The same for compiled regions, whose accesses outside plain RAM the interpreter carries out. */
 export function createRegionCallbacks(mmu: Mmu, cpuAt: (base: number) => Cpu): InterpreterImports {
   return { ...createCallbacks(mmu, cpuAt), slowAccess: (base, packed) => mmu.slowAccess(cpuAt(base), packed, true) };
 }
 
+/** @param cpuAt the vCPU whose state lies at a base address. */
 export function createCallbacks(mmu: Mmu, cpuAt: (base: number) => Cpu): InterpreterImports {
   return {
     slowAccess: (base, packed) => mmu.slowAccess(cpuAt(base), packed),
     segmentedAccess: (base, packed) => segmentedAccess(mmu, cpuAt(base), packed),
     commitStore: (base, slot) => mmu.commitStore(cpuAt(base), slot),
+    stringRun: (base, packed) => stringRun(cpuAt(base), packed),
     compute: (base, name) => (divide(cpuAt(base), name === ComputeName.divS128) ? 1 : 0),
   };
 }

@@ -1,11 +1,11 @@
 /**
  * MOV to and from control and debug registers, CLTS, LMSW, SMSW (SDM volume 3, "Control Registers", "Debug Registers"; volume 2, "MOV—Move
- * to/from Control Registers"). Not modelled: hardware breakpoints, CR4 bits of units that
+ * to/from Control Registers"). Not modelled: I/O breakpoints, CR4 bits of units that
  * are not built.
  */
 import type { Instruction } from '../isa/instruction';
 import { Ar } from '../spec/descriptors';
-import { Cr0, CR0_DEFINED, Cr4, Dr6, DR6_FIXED, DR6_WRITABLE, DR7_ENABLES, DR7_FIXED, DR7_GD, DR7_WRITABLE, Efer } from '../spec/registers'; // prettier-ignore
+import { Cr0, CR0_DEFINED, Cr4, Dr6, DR6_FIXED, DR6_WRITABLE, DR7_FIXED, DR7_GD, DR7_WRITABLE, Efer } from '../spec/registers'; // prettier-ignore
 import type { CpuFeature } from '../spec/cpu-model';
 import { Seg, State } from '../spec/vcpu-state';
 import type { Cpu } from './cpu';
@@ -227,12 +227,16 @@ function debugRegister(cpu: Cpu, insn: Instruction, ports: CpuPorts, toDr: boole
   return alias ? insn.reg + 2 : insn.reg;
 }
 
+/** Whether an enabled breakpoint is on ports (R/W = 2). */
+const hasIoBreakpoint = (dr7: bigint): boolean =>
+  [0n, 1n, 2n, 3n].some((n) => (dr7 >> (2n * n)) & 3n && ((dr7 >> (16n + 4n * n)) & 3n) === 2n);
+
 const movToDr: SystemHandler = (cpu, insn, ports) => {
   const dr = debugRegister(cpu, insn, ports, true);
   if (typeof dr !== 'number') return dr.outcome;
   const value = cpu.gprSized(insn.rm, registerSize(cpu));
   if (dr >= 6 && value >> 32n) return generalProtection(cpu);
-  if (dr === 7 && value & DR7_ENABLES) return cpu.notModelled('hardware breakpoints: MOV to DR7 enables one');
+  if (dr === 7 && cpu.cr4 & Cr4.DE && hasIoBreakpoint(value)) return cpu.notModelled('I/O breakpoints: MOV to DR7 enables one');
   const stored = dr === 6 ? (value & DR6_WRITABLE) | DR6_FIXED : dr === 7 ? (value & DR7_WRITABLE) | DR7_FIXED : value;
   cpu.set64(State.dr + dr * 8, stored);
   return Outcome.next;

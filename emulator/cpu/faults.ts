@@ -30,6 +30,15 @@ export function raiseDebug(cpu: Cpu, conditions: number): 2 {
 }
 
 /** A debug trap that is due before the next instruction: single-stepping (BS), or a task switch to a task whose T flag is set (BT). */
+/** State.pendingReason of a #DB that is a fault: an instruction breakpoint. */
+const DEBUG_FAULT = 0xdb;
+/** An instruction breakpoint: the #DB is a fault, its RFLAGS image has RF set. */
+export function deliverInstructionBreakpoint(cpu: Cpu, ports: CpuPorts, conditions: number): ExceptionResult {
+  raiseDebug(cpu, conditions);
+  cpu.set32(State.pendingReason, DEBUG_FAULT);
+  return handlePendingException(cpu, ports);
+}
+
 export function deliverDebugTrap(cpu: Cpu, ports: CpuPorts, conditions: number): ExceptionResult {
   raiseDebug(cpu, conditions);
   return handlePendingException(cpu, ports);
@@ -101,7 +110,7 @@ function takeException(
   }
   cpu.set32(State.pendingKind, PENDING_NONE);
   cpu.set64(State.pendingQualification, 0n);
-  const debugFault = vector === Vector.DB && (qualification & BigInt(Dr6.BD)) !== 0n;
+  const debugFault = vector === Vector.DB && ((qualification & BigInt(Dr6.BD)) !== 0n || cpu.get32(State.pendingReason) === DEBUG_FAULT);
   const outcome = deliverEvent(cpu, ports, { ...delivered, type: EventType.hardwareException, debugFault });
   if (outcome === Outcome.jumped) return 'delivered';
   if (outcome === Outcome.exited) return 'exited';

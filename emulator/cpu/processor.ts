@@ -8,11 +8,12 @@ import type { Instruction } from '../isa/instruction';
 import { EventType, Vector } from '../spec/registers';
 import { Flag, Mode, Seg, State, TlbEntry } from '../spec/vcpu-state';
 import { Access, type Mmu, NON_CANONICAL } from '../mmu/mmu';
+import { ENABLED_BREAKPOINT, breakpointsEnabled, instructionBreakpoints } from '../mmu/breakpoint-registers';
 import { entryPage } from '../mmu/tlb';
 import type { CodeCache } from './code-cache';
 import type { Cpu } from './cpu';
 import { clearVectoring, deliverEvent } from './delivery';
-import { deliverDebugTrap, handlePendingException } from './faults';
+import { deliverDebugTrap, deliverInstructionBreakpoint, handlePendingException } from './faults';
 import { Outcome } from './outcome';
 import type { CpuPorts } from './ports';
 import type { Regions } from './regions';
@@ -45,6 +46,8 @@ const STACK_ACCESS: Readonly<Record<string, number>> = {
   POPA: 0,
   POPAD: 0,
 };
+/** Prefixes that may stand before a REP prefix. */
+const PREFIXES = new Set([0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3]);
 /** Deliveries and calls that clear TF: no trap follows them. */
 const CLEARS_TF = new Set(['INT', 'INT3', 'INTO', 'INT1', 'SYSCALL']);
 
@@ -83,7 +86,9 @@ export class Processor {
       }
       const shadow = cpu.i32[State.interruptibility >> 2] & SHADOW;
       const resume = cpu.i32[State.systemFlags >> 2] & Flag.RF;
-      const single = cpu.i32[State.boundary >> 2] !== 0 || shadow !== 0 || resume !== 0;
+      const watched = breakpointsEnabled(cpu);
+      if (watched && this.atBreakpointRegister(resume, shadow)) continue;
+      const single = cpu.i32[State.boundary >> 2] !== 0 || shadow !== 0 || resume !== 0 || watched;
       const end = this.enter(this.code.startRecord, single ? 1 : Math.min(left, CHUNK), shadow, resume, ignore);
       if (end !== undefined) return end;
       ignore = false;
@@ -108,7 +113,8 @@ export class Processor {
       this.step(0);
       return true;
     }
-    const conditions = cpu.i32[State.pendingDebug >> 2] & (BS | BT);
+    const pendingDebug = cpu.i32[State.pendingDebug >> 2];
+    const conditions = (pendingDebug & (BS | BT)) | (pendingDebug & ENABLED_BREAKPOINT ? pendingDebug & 15 : 0);
     if (conditions !== 0 && (cpu.i32[State.interruptibility >> 2] & 2) === 0) {
       cpu.set32(State.pendingDebug, 0);
       this.concludeException(deliverDebugTrap(cpu, ports, conditions));
@@ -117,17 +123,30 @@ export class Processor {
     return false;
   }
 
+  /** DR0 to DR3 before an instruction: its breakpoint is a fault unless RF is set; data breakpoints are watched for. True: a step was made. */
+  private atBreakpointRegister(resume: number, shadow: number): boolean {
+    const { cpu } = this;
+    cpu.set32(State.debugMatches, 0);
+    this.mmu.slowWatchedPages(cpu);
+    if (resume !== 0 || (shadow & 2) !== 0) return false;
+    const met = instructionBreakpoints(cpu, this.linearIp());
+    if (met === 0) return false;
+    this.concludeException(deliverInstructionBreakpoint(cpu, this.ports, met));
+    return true;
+  }
+
   /** Runs generated code and deals with its return; `undefined`: go on. */
   private enter(start: number, budget: number, shadow: number, resume: number, ignoreBreakpoint: boolean): RunEnd | undefined {
     const { cpu } = this;
     const trap = (cpu.i32[State.systemFlags >> 2] & Flag.TF) !== 0;
     cpu.i32[State.budget >> 2] = budget;
+    const from = resume !== 0 ? cpu.rip : 0n;
     this.regions.breathe();
     const exit = this.generated.enter(cpu.base, start);
     const done = budget - cpu.i32[State.budget >> 2];
     if (done > 0) {
       this.step(done);
-      this.retired(shadow, resume, trap);
+      this.retired(shadow, resume !== 0 && this.repeats(from) ? 0 : resume, trap);
     }
     // With the steps made, what the next instruction needs is left to the next run: where a slice ends must make no difference.
     if (cpu.i32[State.budget >> 2] === 0) return undefined;
@@ -175,6 +194,18 @@ export class Processor {
     if (shadow !== 0) cpu.i32[State.interruptibility >> 2] &= ~shadow;
     if (resume !== 0) cpu.i32[State.systemFlags >> 2] &= ~Flag.RF;
     if (trap) cpu.i32[State.pendingDebug >> 2] |= BS;
+    const matches = cpu.i32[State.debugMatches >> 2];
+    if (matches === 0) return;
+    cpu.i32[State.pendingDebug >> 2] |= matches | ENABLED_BREAKPOINT;
+    cpu.i32[State.debugMatches >> 2] = 0;
+  }
+
+  /** Whether the step made from this IP was one iteration of a REP that goes on: RF stays set until its last one. */
+  private repeats(from: bigint): boolean {
+    const { cpu } = this;
+    if (cpu.rip !== from || cpu.get64(State.fetchPage) !== (this.linearIp() & ~0xfffn)) return false;
+    const bytes = cpu.memory.physRead(cpu.getF64(State.fetchHpa) + Number(this.linearIp() & 0xfffn), 4);
+    return bytes.some((b, i) => (b === 0xf2 || b === 0xf3) && bytes.subarray(0, i).every((p) => PREFIXES.has(p)));
   }
 
   private callOut(insn: Instruction, shadow: number, resume: number, trap: boolean): void {
@@ -226,6 +257,7 @@ export class Processor {
     }
     cpu.set32(State.pendingKind, 0);
     cpu.set32(State.pendingReason, 0);
+    cpu.set32(State.debugMatches, 0);
     if (result !== 'stopped') this.step(0);
   }
 

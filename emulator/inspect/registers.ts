@@ -51,8 +51,10 @@ export function writeRegister(cpu: Cpu, name: string, value: bigint): void {
   const gpr = (GPR_NAMES as readonly string[]).indexOf(name);
   if (gpr >= 0) cpu.setGpr(gpr, value);
   else if (name === 'rip') cpu.rip = value;
-  else if (name === 'rflags') cpu.flags = Number(value & 0xffffffffn) | 0;
-  else if (Object.hasOwn(SLOTS, name) && !READ_ONLY.has(name)) cpu.set64(SLOTS[name], value);
+  else if (name === 'rflags') {
+    cpu.flags = Number(value & 0xffffffffn) | 0;
+    cpu.modeChanged();
+  } else if (Object.hasOwn(SLOTS, name) && !READ_ONLY.has(name)) cpu.set64(SLOTS[name], value);
   else if (readRegister(cpu, name) === undefined) throw new UserError(`there is no register named ${name}`, 'register-unknown');
   else
     throw new UserError(`${name} cannot be set here: change it in the guest, where the processor checks the value`, 'register-read-only');

@@ -6,8 +6,9 @@ import { type PagingFacts, Right, eptFormat, guestPae, pdpteAddress, pdpteReserv
 import { Ar } from '../spec/descriptors';
 import { Mode, RAM_FIRST, Seg, State, TlbEntry } from '../spec/vcpu-state';
 import { type MmioRegion, PageFlag, type PhysicalMemory } from '../memory/physical-memory';
+import { breakpointsEnabled, dataBreakpoints, watchedPages } from './breakpoint-registers';
 import { type GuestPaging, guestPaging, pageFaultCode, pagingFacts, rightsFor, smapEnforced } from './guest-access';
-import { TagKind, adoptGlobal, claimEntry, entryPage, flushAllContexts, flushNonGlobal, flushPcid, flushVpid, invalidatePage, selectContext, setTag, slowWrites, SMAP_CLASS, tagIsSlow, tagMatches, tlbIndex, USER_CLASS } from './tlb'; // prettier-ignore
+import { TagKind, adoptGlobal, claimEntry, entryPage, flushAllContexts, flushNonGlobal, flushPcid, flushVpid, invalidatePage, selectContext, setTag, slowPage, slowWrites, SMAP_CLASS, tagIsSlow, tagMatches, tlbIndex, USER_CLASS } from './tlb'; // prettier-ignore
 import type { VcpuRegisters } from './vcpu-registers';
 import { type TableMemory, WalkResult, Walker } from './walk';
 
@@ -130,6 +131,16 @@ export class Mmu implements CheckedAccess {
     slowWrites(cpu, hpaPage);
   }
 
+  /** Pages on which data breakpoints lie are slow while DR7 enables them. */
+  slowWatchedPages(cpu: VcpuRegisters): void {
+    for (const page of watchedPages(cpu)) slowPage(cpu, page);
+  }
+  /** Notes the data breakpoints that an access of the instruction meets; they become a trap when it completes. */
+  private noteDataBreakpoints(cpu: VcpuRegisters, lo: number, hi: number, size: number, write: boolean): void {
+    const linear = (BigInt(hi) << 32n) | BigInt(lo);
+    cpu.i32[State.debugMatches >> 2] |= dataBreakpoints(cpu, linear, size, write);
+  }
+
   // Translation -------------------------------------------------------------------------------------------------------
 
   /** The format and root of the guest paging in use; undefined when CR0.PG = 0. */
@@ -244,6 +255,7 @@ export class Mmu implements CheckedAccess {
       if (write && rights & Right.read) setTag(cpu, i, TagKind.read, lo & ~0xfff, hi, context, mmio);
       if (!write && dirty && rights & Right.write) setTag(cpu, i, TagKind.write, lo & ~0xfff, hi, context, mmio || this.memory.pageFlags[page / 4096] !== 0); // prettier-ignore
     }
+    if (breakpointsEnabled(cpu)) this.slowWatchedPages(cpu);
     return true;
   }
 
@@ -299,6 +311,7 @@ export class Mmu implements CheckedAccess {
     const hi = Number((linear >> 32n) & 0xffffffffn) >>> 0;
     const first = this.hpaOf(cpu, lo, hi, access);
     if (first < 0) return undefined;
+    if (breakpointsEnabled(cpu) && (access & Access.implicit) === 0) this.noteDataBreakpoints(cpu, lo, hi, size, false);
     const inFirst = Math.min(size, 4096 - (lo & 0xfff));
     if (inFirst === size) return this.readPhysical(first, size);
     const second = this.hpaOf(cpu, (lo + inFirst) >>> 0, lo + inFirst > 0xffffffff ? this.carry(cpu, hi) : hi, access);
@@ -313,6 +326,7 @@ export class Mmu implements CheckedAccess {
     const hi = Number((linear >> 32n) & 0xffffffffn) >>> 0;
     const first = this.hpaOf(cpu, lo, hi, access);
     if (first < 0) return false;
+    if (breakpointsEnabled(cpu) && (access & Access.implicit) === 0) this.noteDataBreakpoints(cpu, lo, hi, size, true);
     const inFirst = Math.min(size, 4096 - (lo & 0xfff));
     if (inFirst === size) {
       this.writePhysical(first, size, value);
@@ -387,6 +401,10 @@ export class Mmu implements CheckedAccess {
     )
       return INTERPRET;
     if (second < 0 && !tagIsSlow(cpu, i, write ? TagKind.write : TagKind.read)) return RAM_FIRST + first;
+    if (breakpointsEnabled(cpu)) {
+      if (!write || rmw) this.noteDataBreakpoints(cpu, lo, hi, bytes, false);
+      if (write) this.noteDataBreakpoints(cpu, lo, hi, bytes, true);
+    }
     const at = cpu.base + State.scratch + slot * 64;
     if (!write || rmw) {
       this.gather(first, firstBytes, at);

@@ -59,6 +59,14 @@ export function slowWrites(cpu: VcpuRegisters, hpaPage: number): void {
   }
 }
 
+/** Makes accesses through the entry for this page take the slow path, in whatever context (a data breakpoint lies on it). */
+export function slowPage(cpu: VcpuRegisters, pageLo: number): void {
+  for (const kind of [TagKind.read, TagKind.write]) {
+    const o = (State.tlb + tlbIndex(pageLo) * TlbEntry.stride + kind) >> 2;
+    if (cpu.i32[o] !== Number(TLB_EMPTY) && (cpu.i32[o] & ~0xfff) === pageLo) cpu.i32[o] |= TLB_SLOW_BIT;
+  }
+}
+
 export const entryPage = (cpu: VcpuRegisters, i: number): number => cpu.f64[(State.tlbPage >> 3) + i];
 
 /**

@@ -23,8 +23,6 @@ export const DR6_FIXED = 0xffff0ff0n;
 export const DR6_WRITABLE = 0xe00fn;
 export const DR7_FIXED = 0x400n;
 export const DR7_WRITABLE = 0xffff23ffn;
-/** L0..L3 and G0..G3: a breakpoint is enabled. */
-export const DR7_ENABLES = 0xffn;
 export const DR7_GD = 1n << 13n;
 
 /** Exception vectors. */

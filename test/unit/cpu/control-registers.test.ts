@@ -177,9 +177,11 @@ describe('MOV to debug registers', () => {
     mov(t, 5, 0n);
     assert.deepEqual(pending(t.cpu), [6, undefined]);
   });
-  it('enabling a breakpoint is named as not modelled', () => {
+  it('enabling a breakpoint on ports is named as not modelled', () => {
     const t = makeCpu({ mode: 64 });
-    assert.equal(mov(t, 7, 2n), Outcome.stopped);
+    t.cpu.set64(State.cr4, 0x28n);
+    assert.equal(mov(t, 7, 0x2_0000n), Outcome.next);
+    assert.equal(mov(t, 7, 0x2_0002n), Outcome.stopped);
   });
   it('the MOV DR exit comes before the privilege check', () => {
     const t = makeCpu({ mode: 64, cpl: 3 });
@@ -194,7 +196,11 @@ describe('model-specific registers', () => {
     const t = makeCpu({ mode: 32 });
     for (const row of msrTable) {
       if (row.name === 'IA32_TIME_STAMP_COUNTER') continue;
-      assert.equal(readMsr(t.cpu, t.ports, row.index), row.name === 'IA32_EFER' ? 0n : row.name === 'IA32_MISC_ENABLE' ? row.reset | (1n << 18n) : row.reset, row.name);
+      assert.equal(
+        readMsr(t.cpu, t.ports, row.index),
+        row.name === 'IA32_EFER' ? 0n : row.name === 'IA32_MISC_ENABLE' ? row.reset | (1n << 18n) : row.reset,
+        row.name,
+      );
     }
     assert.equal(new Set(msrTable.map((r) => r.index)).size, msrTable.length);
   });
