@@ -18,9 +18,9 @@ const scale = numberAfter('--scale', 10);
 const timeoutMs = 120_000;
 
 /** Runs a guest on dist/cli.js: { output, seconds, matched, stats }. */
-function runOurs(elf, { cmdline = '', from, until }) {
+function runOurs(elf, { cmdline = '', from, until, tier = 'jit' }) {
   return new Promise((settle) => {
-    const options = ['run', elf, '--stats', ...(cmdline ? ['--cmdline', cmdline] : [])];
+    const options = ['run', elf, '--stats', '--tier', tier, ...(cmdline ? ['--cmdline', cmdline] : [])];
     const child = spawn(process.execPath, [join(root, 'dist/cli.js'), ...options], { stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
     let errors = '';
@@ -46,6 +46,11 @@ function runOurs(elf, { cmdline = '', from, until }) {
 
 const machines = [
   { name: 'Nestscope', run: runOurs, there: () => existsSync(join(root, 'dist/cli.js')) },
+  {
+    name: 'interpreter',
+    run: (elf, options) => runOurs(elf, { ...options, tier: 'interpreter' }),
+    there: () => existsSync(join(root, 'dist/cli.js')),
+  },
   { name: 'bochs', run: (elf, options) => runBochs(elf, { ...options, timeoutMs }), there: hasBochs },
   { name: 'QEMU TCG', run: (elf, options) => runQemu(elf, { ...options, timeoutMs }), there: hasQemu },
 ];
@@ -86,11 +91,16 @@ async function measure({ name, elf, cmdline, from, until, instructions, without 
     const spread = seconds.map((value) => value.toFixed(2)).join(' ');
     console.log(`  ${machine.name.padEnd(10)} ${median(seconds).toFixed(2)} s  (${spread})${stats ? `  ${stats}` : ''}`);
   }
-  const { Nestscope: ours, ...others } = medians;
-  if (ours === undefined) return;
-  for (const [other, theirs] of Object.entries(others)) {
-    if (ours === 0) console.log(`  too short to compare with ${other}`);
-    else console.log(`  Nestscope is ${(theirs / ours).toFixed(2)} × as fast as ${other}`);
+  const { Nestscope: jit, interpreter, ...others } = medians;
+  for (const [name, ours] of [
+    ['Nestscope', jit],
+    ['its interpreter alone', interpreter],
+  ]) {
+    if (ours === undefined) continue;
+    for (const [other, theirs] of Object.entries(others)) {
+      if (ours === 0) console.log(`  ${name}: too short to compare with ${other}`);
+      else console.log(`  ${name} is ${(theirs / ours).toFixed(2)} × as fast as ${other}`);
+    }
   }
 }
 

@@ -18,6 +18,8 @@ export interface RunOptions {
   readonly stats: boolean;
   /** Save the machine at this step and go on in a new one. */
   readonly saveAt: number | undefined;
+  /** Which tiers may run; undefined: both. */
+  readonly tier?: 'interpreter' | 'jit';
 }
 export interface UsageError {
   readonly kind: 'usage-error';
@@ -107,6 +109,15 @@ export const options: readonly OptionRow[] = [
     value: 'N',
     help: 'save the machine at step N and go on in a new one',
     apply: (d, v, name) => (d.saveAt = number(name, v, 'a whole number of steps')),
+  },
+  {
+    option: '--tier',
+    value: 'interpreter|jit',
+    help: 'never compile hot code, or do (the default); the guest cannot tell',
+    apply: (d, v, name) => {
+      if (v !== 'interpreter' && v !== 'jit') throw launchErrors.wrong(`The option ${name}`, v, 'interpreter or jit');
+      d.tier = v;
+    },
   },
 ];
 

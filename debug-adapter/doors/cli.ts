@@ -85,7 +85,7 @@ function stdinSource(): { take(): Uint8Array; close(): void } {
 async function run(options: RunOptions): Promise<number> {
   const raw = { ...(await rawConfiguration(options.image, options.config, readBytes, reasonOf)), ...options.attributes };
   const launch = validateLaunch(raw, namingFor(options));
-  const config = await toMachineConfig(launch, readBytes);
+  const config = { ...(await toMachineConfig(launch, readBytes)), ...(options.tier && { tier: options.tier }) };
   const trace = options.trace === undefined ? undefined : fileTarget('trace file', options.trace);
   const serialFile = options.serial.to === 'file' ? fileTarget('serial file', options.serial.path) : undefined;
   const stdout = stdoutTarget();

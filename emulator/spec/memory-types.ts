@@ -41,10 +41,9 @@ export function mtrrType(mtrrs: Mtrrs, address: number): number {
 
 /** "Effective Page-Level Memory Types": MTRR type by row, PAT type by column. */
 export function combinedType(mtrr: number, pat: number): number {
-  const { UC, WC, WT, WP, WB, UCminus } = MemoryType;
+  const { UC, WC, WT, WP, UCminus } = MemoryType;
   if (pat === UC || pat === WC) return pat;
-  if (pat === UCminus) return mtrr === WC ? WC : UC;
-  if (pat === WT) return mtrr === WB || mtrr === WT ? WT : UC;
-  if (pat === WP) return mtrr === WB || mtrr === WP ? WP : UC;
+  if (pat === UCminus) return mtrr === WC || mtrr === WP ? WC : UC;
+  if (pat === WT || pat === WP) return mtrr === UC || mtrr === WC ? UC : pat;
   return mtrr; // WB
 }

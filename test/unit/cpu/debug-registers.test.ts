@@ -85,7 +85,8 @@ async function withBreakpoint(address: number, control: bigint, n = 0, rflags = 
   return lists[0];
 }
 
-describe('breakpoint registers', () => {
+describe('breakpoint registers', function () {
+  this.timeout(60_000);
   it('an instruction breakpoint is a fault before the instruction, once: the handler returns with RF set', async () => {
     assert.deepEqual(await withBreakpoint(0x10000a, dr7(1, 0, 0), 1), ['10000a: 2']);
   });

@@ -52,8 +52,8 @@ describe('memory types', () => {
     assert.deepEqual(table, [
       [UC, UC, WC, UC, UC, UC],
       [UC, WC, WC, UC, WC, UC],
-      [UC, UC, WC, WT, WT, UC],
-      [UC, UC, WC, UC, WP, WP],
+      [UC, UC, WC, WT, WT, WP],
+      [UC, WC, WC, WT, WP, WP],
       [UC, UC, WC, WT, WB, WP],
     ]);
   });
