@@ -12,11 +12,14 @@ import { ARENA_BYTES, ARENA_FIRST, Mode, RAM_FIRST, SEGMENT_STRIDE, Seg, Segment
 import type { Mmu } from '../mmu/mmu';
 import type { PhysicalMemory } from '../memory/physical-memory';
 import type { Cpu } from './cpu';
+import { type RecordTemplate, RecordTemplates, signedAt } from './record-templates';
 
 const TABLE_BYTES = 4097 * 4 + 4; // one more: a link record at the page's end has offset 4096
 const LINES = 64;
 /** Branches to a record before it is thought of as the beginning of a hot region, unless told otherwise. */
 const HOT_AFTER = 200;
+/** Headers that are remembered. */
+const MAX_TEMPLATES = 40_000;
 /** Straight runs are decoded at most this far at once. */
 const RUN = 64;
 
@@ -44,6 +47,9 @@ export class CodeCache {
   private readonly instructions = new Array<Instruction>(1);
   /** Low 12 bits of breakpoint addresses. */
   private breakpointOffsets = new Set<number>();
+  private readonly templates = new RecordTemplates();
+  /** Instructions that templates were learnt from, by number -1, -2 … */
+  private readonly samples: Instruction[] = [];
   private readonly handlers = new Map<Row, Map<string, number>>();
 
   constructor(
@@ -86,8 +92,10 @@ export class CodeCache {
     return { code64: (mode & Mode.code64) !== 0, code16: (mode & (Mode.code64 | Mode.code32)) === 0, features: this.features };
   }
 
+  /** The record's instruction; for instructions that generated code carries out, one with the same header. */
   instructionAt(record: number): Instruction {
-    return this.instructions[this.memory.i32[(record + Rec.instruction) >> 2]];
+    const number = this.memory.i32[(record + Rec.instruction) >> 2];
+    return number < 0 ? this.samples[-1 - number] : this.instructions[number];
   }
 
   recordAt(table: number, offset: number): number {
@@ -130,18 +138,31 @@ export class CodeCache {
     const { u8, i32 } = this.memory;
     const origin = RAM_FIRST + hpaPage;
     let at = offset;
+    const codeMode = codeModeOf(mode);
     for (let n = 0; n < RUN; n++) {
       if (at >= 4096 || (n > 0 && i32[(page.table >> 2) + at] !== 0)) break;
+      const template = this.templates.find(codeMode, u8, origin + at, origin + 4096);
+      if (template !== undefined) {
+        i32[(page.table >> 2) + at] = this.emitTemplate(template, origin, at);
+        this.mark(page, at, template.length);
+        at += template.length;
+        if (template.endsRun) return;
+        continue;
+      }
       const decoded = decode(this.table, u8, origin + at, origin + 4096, this.decodeMode(mode));
       if (decoded === undefined) {
         i32[(page.table >> 2) + at] = this.bare(Handler.cross, at, at);
         this.mark(page, at, 4096 - at);
         return;
       }
-      i32[(page.table >> 2) + at] = this.emit(decoded, at, mode);
+      const before = this.top;
+      const start = this.emit(decoded, at, mode);
+      i32[(page.table >> 2) + at] = start;
+      const ends = endsRun(decoded);
+      this.learn(codeMode, origin + at, decoded, before, ends);
       this.mark(page, at, decoded.instruction.length);
       at += decoded.instruction.length;
-      if (endsRun(decoded)) return;
+      if (ends) return;
     }
     this.bare(Handler.link, at, at);
   }
@@ -231,6 +252,53 @@ export class CodeCache {
     return record;
   }
 
+  /** Keeps the records just emitted (from `first` on) as a template, unless a breakpoint stands on them. */
+  private learn(codeMode: number, at: number, decoded: Decoded, first: number, ends: boolean): void {
+    if (!decoded.layout.repeatable || decoded.row.body === undefined || this.samples.length >= MAX_TEMPLATES) return;
+    const { u8, u16, i32 } = this.memory;
+    if (u16[first >> 1] === Handler.breakpoint) return;
+    this.samples.push(decoded.instruction);
+    for (let r = first; r < this.top; r += Rec.bytes) i32[(r + Rec.instruction) >> 2] = -this.samples.length;
+    this.templates.learn(codeMode, u8, at, decoded, i32, first, this.top - Rec.bytes, ends);
+  }
+
+  /** Emits the records of an instruction whose header is known. */
+  private emitTemplate(t: RecordTemplate, origin: number, offset: number): number {
+    const { u8, u16, i32 } = this.memory;
+    const first = this.top;
+    const { words } = t;
+    const bytes = words.length * 4;
+    this.top += bytes;
+    for (let i = 0, to = first >> 2; i < words.length; i++, to++) i32[to] = words[i];
+    const next = offset + t.length;
+    const main = this.top - Rec.bytes;
+    for (let r = first; r <= main; r += Rec.bytes) {
+      u16[(r + Rec.offset) >> 1] = offset;
+      u16[(r + Rec.nextOffset) >> 1] = next;
+    }
+    let at = origin + offset + t.headerBytes;
+    if (t.displacementBytes > 0) {
+      if (!t.keepsDisplacement) {
+        let value = signedAt(u8, at, t.displacementBytes);
+        if (t.unsignedDisplacement) value = t.displacementBytes === 4 ? value >>> 0 : value & 0xffff;
+        value += t.displacementPlus + (t.ripRelative ? next : 0);
+        i32[(first + Rec.displacement) >> 2] = value | 0;
+        i32[((first + Rec.displacement) >> 2) + 1] = value < 0 ? -1 : 0;
+      }
+      at += t.displacementBytes;
+    }
+    if (t.immediateBytes === 8) {
+      i32[(main + Rec.immediate) >> 2] = signedAt(u8, at, 4);
+      i32[((main + Rec.immediate) >> 2) + 1] = signedAt(u8, at + 4, 4);
+    } else if (t.immediateBytes > 0) {
+      const value = signedAt(u8, at, t.immediateBytes) + (t.branch ? next : 0);
+      i32[(main + Rec.immediate) >> 2] = value | 0;
+      i32[((main + Rec.immediate) >> 2) + 1] = value < 0 ? -1 : 0;
+    }
+    if (this.breakpointOffsets.has(offset)) this.breakAt(first);
+    return first;
+  }
+
   private emit(d: Decoded, offset: number, mode: number): number {
     const { instruction: insn, row } = d;
     const { u8, u16, i32, view } = this.memory;
@@ -286,17 +354,21 @@ export class CodeCache {
     if (row.body !== undefined) u16[record >> 1] = this.handlerNumber(d, mode, checked);
     u16[(record + Rec.alternative) >> 1] = u16[record >> 1];
     const start = first !== 0 ? first : record;
-    if (this.breakpointOffsets.has(offset)) {
-      u16[(start + Rec.alternative) >> 1] = u16[start >> 1];
-      u16[start >> 1] = Handler.breakpoint;
-    }
+    if (this.breakpointOffsets.has(offset)) this.breakAt(start);
     return start;
+  }
+
+  private breakAt(record: number): void {
+    const { u16 } = this.memory;
+    u16[(record + Rec.alternative) >> 1] = u16[record >> 1];
+    u16[record >> 1] = Handler.breakpoint;
   }
 
   private handlerNumber(d: Decoded, mode: number, checked: boolean): number {
     const { addressSize, rep } = d.instruction;
     const code64 = (mode & Mode.code64) !== 0;
-    const segmented = (mode & Mode.segmented) !== 0 || (checked && (d.memory || d.row.string !== undefined || d.parsed.mnemonic === 'XLATB'));
+    const segmented =
+      (mode & Mode.segmented) !== 0 || (checked && (d.memory || d.row.string !== undefined || d.parsed.mnemonic === 'XLATB'));
     const stack = code64 ? 8 : mode & Mode.stack32 ? 4 : 2;
     const key = `${d.memory}${code64}${segmented}${stack}${addressSize}${d.row.string ? rep : 0}`;
     let byKey = this.handlers.get(d.row);
@@ -317,8 +389,7 @@ const slot = (register: number): number => (register < 0 ? State.zero : register
 export const checksSegment = (segment: number, mode: number): boolean =>
   (mode & Mode.segmented) !== 0 || segment === Seg.cs || segment === Seg.fs || segment === Seg.gs;
 /** The part of the mode word that decoded code depends on. */
-const codeModeOf = (mode: number): number =>
-  mode & Mode.code64 ? Mode.code64 : mode & (Mode.segmented | Mode.code32 | Mode.stack32);
+const codeModeOf = (mode: number): number => (mode & Mode.code64 ? Mode.code64 : mode & (Mode.segmented | Mode.code32 | Mode.stack32));
 const segmentSlot = (segment: number, field: number): number => State.segment + segment * SEGMENT_STRIDE + field;
 
 /** After these the next instruction is not simply the one behind. */

@@ -3,7 +3,7 @@
  * "Task Linking", "16-Bit Task-State Segment (TSS)"; VMX non-root operation: "Treatment of Task Switches").
  */
 import { Ar, baseOf, dplOf, isCode, isConformingCode, isData, isWritableData, limitOf, selectorError, SystemType, Tss, Tss16 } from '../spec/descriptors'; // prettier-ignore
-import { Cr0, Dr6, Vector } from '../spec/registers';
+import { Cr0, Cr4, Dr6, Vector } from '../spec/registers';
 import { Flag, Seg, State } from '../spec/vcpu-state';
 import type { Cpu } from './cpu';
 import { Outcome } from './outcome';
@@ -159,7 +159,11 @@ function enterTask(cpu: Cpu, next: TaskState, nested: boolean, ext: number): Out
   if (next.trap) cpu.set32(State.pendingDebug, cpu.get32(State.pendingDebug) | Dr6.BT);
   if (next.wide && cpu.cr0 & Cr0.PG) {
     cpu.set64(State.cr3, BigInt(next.cr3));
-    cpu.mmu.flushCurrentContext(cpu);
+    const paePaging = (cpu.cr4 & Cr4.PAE) !== 0n;
+    const loaded = paePaging ? cpu.mmu.loadPdptes(cpu, BigInt(next.cr3)) : 'loaded';
+    cpu.mmu.flushPcid(cpu, 0);
+    if (loaded === 'pending') return Outcome.pending;
+    if (loaded === 'reserved bits') return cpu.raise(Vector.GP, 0);
   }
   if (!loadLdt(cpu, next.ldt, ext)) return Outcome.pending;
   if (!virtual8086) {

@@ -22,7 +22,17 @@ export interface Decoded {
   readonly operands: readonly DecodedOperand[];
   /** The r/m operand (or moffs) is memory. */
   readonly memory: boolean;
+  readonly layout: ByteLayout;
 }
+/** Where an instruction's parts lie: header (prefixes, opcode, ModRM, SIB), displacement, immediate, in bytes. */
+export interface ByteLayout {
+  readonly header: number;
+  readonly displacement: number;
+  readonly immediate: number;
+  /** Another instruction with the same header differs only in displacement and immediate. */
+  readonly repeatable: boolean;
+}
+const NO_LAYOUT: ByteLayout = { header: 0, displacement: 0, immediate: 0, repeatable: false };
 
 interface Candidate {
   readonly row: Row;
@@ -170,6 +180,7 @@ export function decode(table: OpcodeTable, bytes: Uint8Array, start: number, end
   let index = -1;
   let scaleLog2 = 0;
   let displacement = 0n;
+  let displacementBytes = 0;
   let segment: number = Seg.ds;
   let memory = false;
   const signed = (size: 1 | 2 | 4): bigint => {
@@ -205,6 +216,7 @@ export function decode(table: OpcodeTable, bytes: Uint8Array, start: number, end
             ? 4
             : 0;
     if (at + bytesOfDisplacement > limit) return outOfBytes(table, start, end);
+    displacementBytes = bytesOfDisplacement;
     if (bytesOfDisplacement) displacement = signed(bytesOfDisplacement as 1 | 2 | 4);
     if (base === 4 || base === 5) segment = Seg.ss;
   } else if (parsed.hasModRm) rm = (modrm & 7) | ((rex & 1) << 3);
@@ -219,6 +231,7 @@ export function decode(table: OpcodeTable, bytes: Uint8Array, start: number, end
     memory = true;
   }
   if (override >= 0) segment = override;
+  const immediateStart = at;
 
   let immediate = 0n;
   let immediate2 = 0;
@@ -236,6 +249,13 @@ export function decode(table: OpcodeTable, bytes: Uint8Array, start: number, end
   }
   if (parsed.operands.some((o) => o.encoding === 'one')) immediate = 1n;
   const length = at - start;
+  const immediateBytes = at - immediateStart;
+  const layout: ByteLayout = {
+    header: length - immediateBytes - displacementBytes,
+    displacement: displacementBytes,
+    immediate: immediateBytes,
+    repeatable: !moffs && parsed.immediates.length <= 1 && parsed.immediates[0] !== 'cp',
+  };
   const writesMemory = memory && (parsed.operands[0]?.encoding === 'rm' || parsed.operands[0]?.encoding === 'memory' || row.lock === true);
   if (lock && !(row.lock === true && writesMemory && parsed.operands[0]?.encoding !== 'reg')) return ud(length);
 
@@ -276,7 +296,7 @@ export function decode(table: OpcodeTable, bytes: Uint8Array, start: number, end
     const high = register >= 4 && register < 8 && rex === 0 && spec.size === 1 && spec.encoding !== 'fixed';
     return { spec, register: high ? register - 4 : register, high };
   });
-  return { instruction, row, parsed, operands, memory };
+  return { instruction, row, parsed, operands, memory, layout };
 }
 
 /** Base and index of the eight 16-bit addressing forms ("16-Bit Addressing Forms with the ModR/M Byte"): BX+SI, BX+DI, BP+SI, BP+DI, SI, DI, BP, BX. */
@@ -302,5 +322,5 @@ function plain(c: Candidate, length: number, code64: boolean): Decoded {
     mnemonic: c.parsed.mnemonic, system: c.row.system ?? '', length, opcode: 0, operandSize: 4, addressSize: code64 ? 8 : 4, lock: false, rep: 0, rexW: false, rex: false,
     hasModRm: false, mod: 0, reg: 0, rm: -1, segment: Seg.ds, base: -1, index: -1, scaleLog2: 0, displacement: 0n, immediate: 0n, immediate2: 0,
   }; // prettier-ignore
-  return { instruction, row: c.row, parsed: c.parsed, operands: [], memory: false };
+  return { instruction, row: c.row, parsed: c.parsed, operands: [], memory: false, layout: NO_LAYOUT };
 }

@@ -36,6 +36,9 @@ export function guestPaging(cpu: VcpuRegisters): GuestPaging | undefined {
   return { format: cr4 & CR4_PSE ? guest32BitPse : guest32BitPlain, root: (cr3 & 0xfffff000) >>> 0 };
 }
 
+/** PAE paging: the PDPTE registers are in use. */
+export const paePaging = (cpu: VcpuRegisters): boolean => guestPaging(cpu)?.format === guestPae;
+
 export function pagingFacts(cpu: VcpuRegisters): PagingFacts {
   return {
     physicalBits: cpu.model.maxPhyAddr,

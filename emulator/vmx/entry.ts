@@ -1,9 +1,10 @@
 /**
  * VM entry: SDM volume 3, "VM Entries": the checks, loading the guest, event injection. Not modelled, with a sentence each: guests in
- * real-address mode, virtual-8086 mode or PAE paging, a host with PAE paging, breakpoints in DR7, IA32_DEBUGCTL bits, long MSR areas.
+ * real-address mode or virtual-8086 mode, IA32_DEBUGCTL bits, long MSR areas.
  */
 import type { Cpu } from '../cpu/cpu';
 import { Outcome } from '../cpu/outcome';
+import { paePaging } from '../mmu/guest-access';
 import { ExitReason } from '../spec/exit-reasons';
 import { EventType, Interruptibility } from '../spec/registers';
 import { Flag, State } from '../spec/vcpu-state';
@@ -123,6 +124,7 @@ function loadGuest(vmx: VmxContext, cpu: Cpu, vmcs: Vmcs, instruction: EntryInst
   cpu.setF64(State.eptPointer, usesEpt ? vmcs.high32(Field.eptPointer) * 0x1_0000_0000 + ((eptp & 0xffff_f000) >>> 0) : 0);
   cpu.set32(State.eptMode, usesEpt && eptp & 0x40 ? EptMode.accessedDirty : 0);
   cpu.set32(State.vpid, usesVpid ? vmcs.u32(Field.virtualProcessorIdentifier) : 0);
+  if (paePaging(cpu)) loadPdptes(cpu, vmcs, usesEpt);
   loadNonRegisterState(cpu, vmcs);
   if (instruction === 'VMLAUNCH') vmcs.launchState = LaunchState.launched;
   vmcs.noteWritten();
@@ -132,6 +134,16 @@ function loadGuest(vmx: VmxContext, cpu: Cpu, vmcs: Vmcs, instruction: EntryInst
   vmx.clock.charge(cpu, 'entry');
   vmx.observer.entry(cpu, { instruction, from, rip: cpu.rip, vmcs: vmcs.pointer });
   return Outcome.jumped;
+}
+
+/** "Loading Page-Directory-Pointer-Table Entries": with EPT from the VMCS, else from memory, where the entry's checks have found them valid. */
+function loadPdptes(cpu: Cpu, vmcs: Vmcs, usesEpt: boolean): void {
+  if (!usesEpt) {
+    cpu.mmu.loadPdptes(cpu, cpu.cr3);
+    return;
+  }
+  const fields = [Field.guestPdpte0, Field.guestPdpte1, Field.guestPdpte2, Field.guestPdpte3];
+  fields.forEach((field, n) => cpu.set64(State.pdpte + 8 * n, vmcs.u64(field)));
 }
 
 /** Activity, interruptibility, pending debug exceptions, the event to be injected, MTF and windows. */
@@ -198,8 +210,6 @@ function notModelledHost(vmx: VmxContext, vmcs: Vmcs): string | undefined {
       return `an MSR area of more than ${vmx.capabilities.msrListMaximum} entries (${count.name} is ${vmcs.u32(count)})`;
     }
   }
-  const host64 = (vmcs.u32(Field.primaryVmExitControls) & 0x200) !== 0;
-  if (!host64 && vmcs.u32(Field.hostCr4) & 0x20) return 'a hypervisor with PAE paging (32-bit host with CR4.PAE = 1)';
   return undefined;
 }
 
@@ -208,12 +218,7 @@ function notModelledGuest(vmcs: Vmcs): string | undefined {
   const entry = vmcs.u32(Field.vmEntryControls);
   if (!(cr0 & 1)) return 'VM entry to a guest in real-address mode';
   if (vmcs.u32(Field.guestRflags) & Flag.VM) return 'VM entry to a guest in virtual-8086 mode';
-  if (cr0 & 0x8000_0000 && vmcs.u32(Field.guestCr4) & 0x20 && !(entry & EntryControl.ia32eModeGuest))
-    return 'VM entry to a guest with PAE paging';
-  if (entry & EntryControl.loadDebugControls) {
-    if (vmcs.u32(Field.guestDr7) & 0xff) return 'VM entry to a guest with breakpoints enabled in DR7';
-    if (vmcs.u32(Field.guestIa32Debugctl)) return 'VM entry to a guest with IA32_DEBUGCTL bits set';
-  }
+  if (entry & EntryControl.loadDebugControls && vmcs.u32(Field.guestIa32Debugctl)) return 'VM entry to a guest with IA32_DEBUGCTL bits set';
   const usesEpt = (secondaryControls(vmcs) & Secondary.enableEpt) !== 0;
   if (usesEpt && vmcs.address(Field.eptPointer) < 4096) return 'an EPT PML4 table at physical address 0';
   return undefined;

@@ -20,7 +20,7 @@ const VALID = 0x8000_0000;
 /** Pending-debug bits that are recorded: B0..B3, enabled breakpoint, BS. */
 const PENDING_DEBUG_BITS = 0x500f;
 /** VMX-abort indicators: SDM "VMX Aborts". */
-const AbortReason = { savingMsrs: 1, loadingHostMsrs: 4 } as const;
+const AbortReason = { savingMsrs: 1, hostPdptes: 2, loadingHostMsrs: 4 } as const;
 
 export function commitExit(vmx: VmxContext, cpu: Cpu, decision: ExitDecision): void {
   const vmcs = currentVmcs(vmx, cpu);
@@ -63,7 +63,10 @@ function loadHost(vmx: VmxContext, cpu: Cpu, vmcs: Vmcs, storedEntry: number, de
     return;
   }
   const byNmi = decision?.reason === ExitReason.EXCEPTION_NMI && ((decision.interruptionInformation >>> 8) & 7) === EventType.nmi;
-  loadHostState(cpu, vmcs, byNmi);
+  if (!loadHostState(cpu, vmcs, byNmi)) {
+    abort(vmx, cpu, vmcs, AbortReason.hostPdptes);
+    return;
+  }
   const count = vmcs.u32(Field.vmExitMsrLoadCount);
   if (count === 0) return;
   if (loadMsrArea(vmx, cpu, vmcs.address(Field.vmExitMsrLoadAddress), count) !== 0) abort(vmx, cpu, vmcs, AbortReason.loadingHostMsrs);

@@ -1,8 +1,8 @@
 /**
- * Loading host state on a VM exit, and on a VM-entry failure that ends as one: SDM volume 3, "Loading Host State". Not modelled: a host
- * with PAE paging (32-bit host with CR4.PAE), which VM entry refuses beforehand.
+ * Loading host state on a VM exit, and on a VM-entry failure that ends as one: SDM volume 3, "Loading Host State".
  */
 import type { Cpu } from '../cpu/cpu';
+import { paePaging } from '../mmu/guest-access';
 import { Seg, State } from '../spec/vcpu-state';
 import { Field } from '../spec/vmcs-fields';
 import { ExitControl, Secondary } from '../spec/vmx-controls';
@@ -21,8 +21,8 @@ const CR4_PAE = 0x20;
 const CR4_PCIDE = 0x2_0000;
 const BLOCKING_BY_NMI = 8;
 
-/** @param byNmi the exit was caused by an NMI, which blocks NMIs in the host. */
-export function loadHostState(cpu: Cpu, vmcs: Vmcs, byNmi: boolean): void {
+/** False: a PDPTE of the host has reserved bits set, which is a VMX abort. @param byNmi the exit was caused by an NMI, which blocks NMIs in the host. */
+export function loadHostState(cpu: Cpu, vmcs: Vmcs, byNmi: boolean): boolean {
   const exit = vmcs.u32(Field.primaryVmExitControls);
   const host64 = (exit & ExitControl.hostAddressSpaceSize) !== 0;
   const usedVpid = (secondaryControls(vmcs) & Secondary.enableVpid) !== 0;
@@ -84,9 +84,12 @@ export function loadHostState(cpu: Cpu, vmcs: Vmcs, byNmi: boolean): void {
   cpu.setF64(State.eptPointer, 0);
   cpu.set32(State.eptMode, 0);
   cpu.set32(State.vpid, 0);
+  // SDM "Checking and Loading Host Page-Directory-Pointer-Table Entries".
+  const pdptesLoaded = !paePaging(cpu) || cpu.mmu.loadPdptes(cpu, cpu.cr3) === 'loaded';
   cpu.modeChanged();
   // SDM "Operations that Invalidate Cached Mappings": without VPIDs, VM exits invalidate what is cached for VPID 0000H.
   if (!usedVpid) cpu.mmu.flushCurrentContext(cpu);
+  return pdptesLoaded;
 }
 
 /** A null selector makes the register unusable; its base is loaded all the same. */

@@ -102,6 +102,8 @@ main:
     mov dword [AREA + 0xFFFC], 0xCCBBAA99
     mov dword [AREA], 0x04030201
 
+    xor eax, eax
+    lldt ax
     say "limits", 10
     load gs, 0x28
     mov eax, [gs:0xFFC]
@@ -424,6 +426,8 @@ based:
     iretd
 bits 16
 .user16:
+    mov ax, 0x7B
+    mov ds, ax
     mov ax, sp
     mov cx, ss
     call 0x8B:0                         ; through a 32-bit gate from a 16-bit stack, garbage as parameters

@@ -223,7 +223,7 @@ add(
   '“host address-space size” outside IA-32e mode',
   { primaryVmExitControls: EXIT },
   { primaryVmExitControls: EXIT | 0x200 },
-  { common: { ...HOST32, hostCr4: 0x2020 }, prepare: outsideIa32e, notModelled: true },
+  { common: { ...HOST32, hostCr4: 0x2020 }, prepare: outsideIa32e },
 );
 add(
   8,
@@ -546,7 +546,7 @@ add(33, 'VMCS_LINK_POINTER: revision identifier', { vmcsLinkPointer: OTHER_VMCS 
 add(33, 'VMCS_LINK_POINTER: not the current VMCS', { vmcsLinkPointer: OTHER_VMCS }, { vmcsLinkPointer: VMCS_REGION }, link);
 /** A guest with PAE paging. */
 const PAE: Values = { vmEntryControls: ENTRY, guestCsAccessRights: 0xc09b };
-const pdpte = { qualification: 2, notModelled: true };
+const pdpte = { qualification: 2 };
 add(
   33,
   'PDPTEs at GUEST_CR3: reserved bits',
