@@ -18,7 +18,7 @@ import type { CpuPorts } from './ports';
 const CR3_NO_FLUSH = 1n << 63n;
 
 /** CR4 bits that every model here has. */
-const CR4_ALWAYS = Cr4.TSD | Cr4.DE | Cr4.PSE | Cr4.PAE | Cr4.MCE | Cr4.PGE | Cr4.PCE;
+const CR4_ALWAYS = Cr4.VME | Cr4.PVI | Cr4.TSD | Cr4.DE | Cr4.PSE | Cr4.PAE | Cr4.MCE | Cr4.PGE | Cr4.PCE;
 const CR4_BY_FEATURE: readonly (readonly [CpuFeature, bigint])[] = [
   ['vmx', Cr4.VMXE],
   ['smep', Cr4.SMEP],

@@ -167,7 +167,8 @@ function enterTask(cpu: Cpu, next: TaskState, nested: boolean, ext: number): Out
   }
   if (!loadLdt(cpu, next.ldt, ext)) return Outcome.pending;
   if (!virtual8086) {
-    if (!loadCode(cpu, next.segments[Seg.cs], ext) || !loadStack(cpu, next.segments[Seg.ss], ext)) return Outcome.pending;
+    // The stack first, so that a fault of CS has one to be delivered on.
+    if (!loadStack(cpu, next.segments[Seg.ss], ext) || !loadCode(cpu, next.segments[Seg.cs], ext)) return Outcome.pending;
     for (const n of [Seg.ds, Seg.es, Seg.fs, Seg.gs]) if (!loadData(cpu, n, next.segments[n], ext)) return Outcome.pending;
   }
   return next.eip > cpu.segmentLimit(Seg.cs) ? cpu.raise(Vector.GP, ext) : Outcome.jumped;

@@ -110,7 +110,7 @@ export function decode(table: OpcodeTable, bytes: Uint8Array, start: number, end
   let vvvv = 0;
   if (opcode === 0xc4 || opcode === 0xc5) {
     if (at >= limit) return outOfBytes(table, start, end);
-    // Outside 64-bit code a memory operand makes it LES or LDS.
+    // Outside 64-bit code a memory operand makes it LES or LDS. Not modelled: real-address and virtual-8086 mode know no VEX prefix (#UD).
     if (code64 || bytes[at] >= 0xc0) {
       const three = opcode === 0xc4;
       if (at + (three ? 2 : 1) >= limit) return outOfBytes(table, start, end);
