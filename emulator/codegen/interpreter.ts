@@ -180,7 +180,8 @@ function hotFunction(hot: readonly ShapeHandler[], functions: Functions, hotCoun
       // Too few steps are left for the region's longest way to its next check: interpret, or, come from another region with none left, stop.
       f.get(budget).op(Op.i32_eqz).brIf('GOTO');
       f.get(budget).i32(1).op(Op.i32_sub).set(budget);
-      f.get(pc).mem(Op.i32_load16_u, Rec.alternative).set(handler).br('D').end();
+      to.exit(Exit.short);
+      f.end();
       f.get(vcpu).get(budget).mem(Op.i32_store, State.budget);
       f.get(vcpu).get(pc).get(pc).mem(Op.i32_load16_u, Rec.region).callIndirect(0).set(code);
       f.get(vcpu).mem(Op.i32_load, State.budget).set(budget);
@@ -231,12 +232,10 @@ function hotFunction(hot: readonly ShapeHandler[], functions: Functions, hotCoun
   f.get(vcpu).get(vcpu).mem(Op.i64_load, State.pageIp).get(pc).mem(Op.i64_load16_u, Rec.offset).op(Op.i64_add).get(vcpu).mem(Op.i64_load, State.ipMask).op(Op.i64_and).mem(Op.i64_store, State.rip); // prettier-ignore
   f.i32(Exit.budget).set(code).br('DONE').end();
 
-  f.get(pc).mem(Op.i32_load16_u, Rec.handler).set(handler);
-  f.loop('D');
   const labels = Array.from({ length: hotCount }, (_, i) => `h${i}`);
   f.block('cold');
   for (let i = hotCount - 1; i >= 0; i--) f.block(labels[i]);
-  f.get(handler).brTable(labels, 'cold');
+  f.get(pc).mem(Op.i32_load16_u, Rec.handler).tee(handler).brTable(labels, 'cold');
   for (let i = 0; i < hotCount; i++) {
     f.end();
     if (i in special) special[i]();
@@ -255,8 +254,7 @@ function hotFunction(hot: readonly ShapeHandler[], functions: Functions, hotCoun
   f.get(code).i32(Cold.again).op(Op.i32_eq).if().br('L').end();
   f.get(code).i32(Cold.jump).op(Op.i32_eq).if();
   f.get(vcpu).mem(Op.i64_load, State.rip).set(ip).br('GOTO').end();
-  f.get(code).i32(Cold.exit).op(Op.i32_sub).set(code).br('UNDONE');
-  f.end();
+  f.get(code).i32(Cold.exit).op(Op.i32_sub).set(code);
 
   f.end(); // UNDONE: the instruction at pc did not happen
   giveBack();

@@ -43,6 +43,7 @@ export const Exit = {
   cross: 6, // the instruction crosses its page
   breakpoint: 7,
   hot: 9, // State.rip has been branched to often: a region may be compiled
+  short: 11, // the region at State.rip needs more steps than are left: interpret
   redo: 10, // the instruction at State.rip is to be carried out by the interpreter
   notFlat: 8, // an operand lies in a 32-bit segment with a limit
 } as const;

@@ -39,6 +39,8 @@ export interface CompiledCode {
 
 export class CodeCache {
   readonly startRecord: number;
+  /** How often all decoded code was thrown away. */
+  resets = 0;
   /** Compiled regions, which stand on the records. */
   regions: CompiledCode | undefined;
   private top: number;
@@ -69,6 +71,7 @@ export class CodeCache {
 
   /** Throws all decoded code away. */
   reset(): void {
+    this.resets++;
     this.regions?.reset();
     for (const list of this.byPage.values()) for (const p of list) this.memory.pageFlags[p.hpa / 4096] &= ~1;
     this.pages = new Map();
@@ -100,10 +103,6 @@ export class CodeCache {
 
   recordAt(table: number, offset: number): number {
     return table === 0 ? 0 : this.memory.i32[(table >> 2) + offset];
-  }
-  /** Whether the record still stands in the arena (a reset throws all away). */
-  recordIsLive(record: number): boolean {
-    return record < this.top;
   }
 
   /** Table of records of a page in a mode; 0 when the page is not RAM. */

@@ -23,7 +23,7 @@ import { systemInstructions } from './system-instructions';
 export type RunEnd = 'budget' | 'event' | 'breakpoint' | 'halted' | 'shutdown' | 'stopped';
 
 /** Steps after which generated code comes back, so that engines can put better code in its place (WebAssembly has no on-stack replacement). */
-const CHUNK = 100_000;
+const CHUNK = 1_000_000;
 const SHADOW = 3; // blocking by STI and by MOV SS
 const BS = 1 << 14;
 const BT = 1 << 15;
@@ -171,10 +171,12 @@ export class Processor {
         return this.singleInstruction(shadow, resume, ignoreBreakpoint);
       case Exit.breakpoint:
         if (!ignoreBreakpoint && this.isBreakpoint(this.linearIp())) return 'breakpoint';
-        return this.pastBreakpoint(shadow, resume);
+        return this.underneath(Handler.breakpoint, shadow, resume);
       case Exit.hot:
         this.regions.hot(cpu.getF64(State.fetchHpa), this.mode(), Number(this.linearIp() & 0xfffn));
         return undefined;
+      case Exit.short:
+        return this.underneath(Handler.region, shadow, resume);
       case Exit.redo:
         return this.enter(this.code.startRecord, 1, shadow, resume, true);
       default:
@@ -238,7 +240,11 @@ export class Processor {
     this.retired(
       SHADOW_MAKERS.has(insn.system) || entered ? 0 : shadow,
       FLAG_LOADERS.has(insn.system) ? 0 : resume,
-      trap && !entered && !CLEARS_TF.has(insn.system) && (insn.system === 'LTR' || task === cpu.segmentSelector(Seg.tr)) && (cpu.i32[State.interruptibility >> 2] & 2) === 0,
+      trap &&
+        !entered &&
+        !CLEARS_TF.has(insn.system) &&
+        (insn.system === 'LTR' || task === cpu.segmentSelector(Seg.tr)) &&
+        (cpu.i32[State.interruptibility >> 2] & 2) === 0,
     );
   }
 
@@ -372,16 +378,18 @@ export class Processor {
     return this.enter(record, 1, shadow, resume, true);
   }
 
-  /** Carries out the one instruction under a breakpoint that does not stop. */
-  private pastBreakpoint(shadow: number, resume: number): RunEnd | undefined {
+  /** Carries out the one instruction under a breakpoint that does not stop, or under a region that needs more steps than are left. */
+  private underneath(cover: number, shadow: number, resume: number): RunEnd | undefined {
     const { cpu } = this;
     const { u16 } = cpu.memory;
     const record = cpu.get32(State.exitRecord);
     const real = u16[(record + Rec.alternative) >> 1];
+    const { resets } = this.code;
     u16[record >> 1] = real;
     const end = this.enter(this.code.startRecord, 1, shadow, resume, true);
-    // The instruction may have rewritten itself: then the record is a link by now.
-    if (u16[record >> 1] === real && this.code.recordIsLive(record)) u16[record >> 1] = Handler.breakpoint;
+    // The instruction may have rewritten itself (the record is a link by now), or thrown the region or all decoded code away.
+    const stands = this.code.resets === resets && (cover === Handler.breakpoint || this.regions.standsAt(record));
+    if (stands && u16[record >> 1] === real) u16[record >> 1] = cover;
     return end;
   }
 }

@@ -53,6 +53,7 @@ export class Regions {
   private readonly live = new Map<number, Compiled[]>();
   private readonly drops = new Map<number, number>();
   private readonly free: number[] = [];
+  private readonly entries = new Set<number>();
   private nextElement: number;
   private readonly programs = new Map<string, Program>();
 
@@ -112,6 +113,7 @@ export class Regions {
       const compiled = { hpaPage: at.hpaPage, record, element, first, last };
       if (list) list.push(compiled);
       else this.live.set(at.hpaPage, [compiled]);
+      this.entries.add(record);
       this.statistics.compiled++;
     });
   }
@@ -153,7 +155,13 @@ export class Regions {
     if (u16[c.record >> 1] === Handler.region) u16[c.record >> 1] = u16[(c.record + Rec.alternative) >> 1];
     this.interpreter.table.set(c.element, null);
     this.free.push(c.element);
+    this.entries.delete(c.record);
     this.statistics.dropped++;
+  }
+
+  /** Whether a region is entered at this record. */
+  standsAt(record: number): boolean {
+    return this.entries.has(record);
   }
 
   /** Drops every region: breakpoints have changed, or the records are about to be thrown away. */

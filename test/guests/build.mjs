@@ -96,6 +96,10 @@ export const images = [
   { path: join(kernelsFolder, 'kernels.elf'), build: buildKernels },
   { path: join(folder, 'bench', 'exit-loop.elf'), build: (output) => buildAssembly(join(folder, 'bench', 'exit-loop.asm'), output) },
   { path: join(folder, 'cold', 'cold-boot.elf'), build: (output) => buildAssembly(join(folder, 'cold', 'cold-boot.asm'), output) },
+  ...['real-mode', 'segments', 'tasks', 'virtual-8086', 'long-mode-gates'].map((name) => ({
+    path: join(folder, 'modes', `${name}.elf`),
+    build: (output) => buildAssembly(join(folder, 'modes', `${name}.asm`), output),
+  })),
 ];
 
 function main(check) {

@@ -28,13 +28,15 @@ gdt:
     descriptor 0, 0xFFFF, 0x009A        ; 18
     descriptor 0, 0xFFFF, 0x0092        ; 20
     descriptor TSS, 0x2088, 0x0089      ; 28
-    descriptor TSS_V, 0x67, 0x0089      ; 30
+    descriptor TSS_V, 0x100, 0x0089      ; 30
     descriptor 0, 0xFFFFF, 0xC0FA       ; 38 code, DPL 3
     descriptor 0, 0xFFFFF, 0xC0F2       ; 40 data, DPL 3
     descriptor 0, 0xFFFFF, 0xC09E       ; 48 conforming
 gdt_pointer:
     dw gdt_pointer - gdt - 1
     dd L(gdt)
+
+seen: dd 0, 0
 
 ; v86 flags : goes on in virtual-8086 mode (16-bit code) with these EFLAGS besides VM
 %macro v86 1
@@ -321,25 +323,28 @@ bits 32
     push dword L(.user)
     iretd
 .user:
+    mov ax, 0x43
+    mov ds, ax
     cli
     pushfd
-    pop ebx
+    pop dword [L(seen)]
     sti
     pushfd
-    pop ecx
+    pop dword [L(seen) + 4]
     hlt
 .pvi:
-    and ebx, 0x1F7702
-    and ecx, 0x1F7702
-    hex ebx, 6
-    hex ecx, 6
+    and dword [L(seen)], 0x1F7702
+    and dword [L(seen) + 4], 0x1F7702
+    hex [L(seen)], 6
+    hex [L(seen) + 4], 6
     newline
 
     say "a virtual-8086 task", 10
     mov edi, TSS_V
-    mov ecx, 0x68 / 4
+    mov ecx, 0x104 / 4
     xor eax, eax
     rep stosd
+    mov word [TSS_V + 0x66], 0x68
     mov dword [TSS_V + 4], STACK0
     mov dword [TSS_V + 8], 0x10
     mov dword [TSS_V + 0x20], L(task)
@@ -428,7 +433,9 @@ show_frame16:
     hex eax, 4
     newline
     mov esp, [L(resume_esp)]
-    jmp dword [L(resume)]
+    push dword 0x08
+    push dword [L(resume)]
+    o32 retf
 far_code:
     mov ax, cs
     hex eax, 4

@@ -64,10 +64,15 @@ describe('MOV to control registers', () => {
     assert.deepEqual(pending(v.cpu), GP0);
   });
 
-  it('names what is not modelled: real mode, SSE state', () => {
-    const real = makeCpu({ mode: 32 });
-    assert.equal(movToCr(real, 0, 0x10n), Outcome.stopped);
-    assert.match(real.cpu.stop?.sentence ?? '', /real-address mode/);
+  it('clearing PE leads to real-address mode with the hidden parts of the segments kept', () => {
+    const t = makeCpu({ mode: 32 });
+    assert.equal(movToCr(t, 0, 0x10n), Outcome.next);
+    assert.equal(t.cpu.get32(State.mode) & Mode.protectedMode, 0);
+    assert.equal(t.cpu.segmentLimit(Seg.ds), 0xffffffff);
+    assert.equal(t.cpu.segmentAccess(Seg.cs) & 0x4000, 0x4000);
+  });
+
+  it('names what is not modelled: SSE state', () => {
     const sse = makeCpu({ mode: 64 });
     assert.equal(movToCr(sse, 4, 0x620n), Outcome.stopped);
     assert.equal(sse.cpu.cr4, 0x20n);

@@ -4,7 +4,7 @@ import { deliverEvent } from '../../../emulator/cpu/delivery';
 import { deliverDebugTrap, handlePendingException, raiseDebug } from '../../../emulator/cpu/faults';
 import { Outcome } from '../../../emulator/cpu/outcome';
 import { systemInstructions } from '../../../emulator/cpu/system-instructions';
-import { EventType } from '../../../emulator/spec/registers';
+import { Dr6, EventType } from '../../../emulator/spec/registers';
 import { Flag, Seg, State } from '../../../emulator/spec/vcpu-state';
 import { CODE, descriptor, GDT, handlerOf, insn, IST1, makeCpu, pending, RSP0, Sel, setGate, STACK } from './test-cpu';
 
@@ -170,11 +170,63 @@ describe('event delivery in 32-bit mode', () => {
     assert.deepEqual(t(Sel.notPresent), [12, Sel.notPresent | 1]);
   });
 
-  it('a task gate is named as not modelled', () => {
-    const t = makeCpu({ mode: 32 });
-    setGate(t, 8, Sel.tss, 0n, 0x85);
-    assert.equal(deliverEvent(t.cpu, t.ports, hardware(8, 0)), Outcome.stopped);
-    assert.match(t.cpu.stop?.sentence ?? '', /task gate/);
+  describe('through a task gate', () => {
+    const NEW = 0x30;
+    const NEW_TSS = 0x3400;
+    function withTask(): TestCpu {
+      const t = makeCpu({ mode: 32 });
+      setGate(t, 8, NEW, 0n, 0x85);
+      t.write(GDT + NEW, 8, descriptor(NEW_TSS, 0x67, 0x0089));
+      for (let at = 0; at < 0x68; at += 4) t.write(NEW_TSS + at, 4, 0n);
+      t.write(NEW_TSS + 0x20, 4, 0x9000n);
+      t.write(NEW_TSS + 0x24, 4, 2n);
+      t.write(NEW_TSS + 0x28, 4, 0x12345678n);
+      t.write(NEW_TSS + 0x38, 4, BigInt(STACK - 0x100));
+      t.write(NEW_TSS + 0x4c, 2, BigInt(Sel.code0));
+      t.write(NEW_TSS + 0x50, 2, BigInt(Sel.data0));
+      return t;
+    }
+
+    it('the old task is saved, the new one nested, its stack gets the error code', () => {
+      const t = withTask();
+      t.cpu.setGpr(3, 0xb0b0n);
+      assert.equal(deliverEvent(t.cpu, t.ports, hardware(8, 0x77)), Outcome.jumped);
+      assert.equal(t.cpu.rip, 0x9000n);
+      assert.equal(t.cpu.gpr(0), 0x12345678n);
+      assert.equal(t.cpu.segmentSelector(Seg.tr), NEW);
+      assert.equal(t.cpu.flags & 0x4000, 0x4000);
+      assert.equal(t.cpu.cr0 & 8n, 8n);
+      assert.equal(t.read(STACK - 0x104, 4), 0x77n);
+      assert.equal(t.cpu.gpr(4), BigInt(STACK - 0x104));
+      assert.equal(t.read(NEW_TSS, 2), BigInt(Sel.tss));
+      assert.equal(t.read(GDT + NEW + 5, 1), 0x8bn);
+      assert.equal(t.read(TSS + 0x20, 4), BigInt(CODE));
+      assert.equal(t.read(TSS + 0x34, 4), 0xb0b0n);
+      assert.equal(t.read(TSS + 0x4c, 2), BigInt(Sel.code0));
+    });
+    it('in VMX non-root operation it is a VM exit before anything changes', () => {
+      const t = withTask();
+      t.cpu.set32(State.vmxMode, 2);
+      t.exits = () => true;
+      assert.equal(deliverEvent(t.cpu, t.ports, hardware(8, 0)), Outcome.exited);
+      assert.deepEqual(t.log.intercepts, [{ kind: 'task-switch', selector: NEW, source: 3, length: 0 }]);
+      assert.equal(t.cpu.segmentSelector(Seg.tr), Sel.tss);
+      assert.equal(t.read(GDT + NEW + 5, 1), 0x89n);
+    });
+    it('a busy task, a small TSS and a page that is not there refuse it in the old task', () => {
+      const refused = (change: (t: TestCpu) => void): unknown => {
+        const t = withTask();
+        change(t);
+        assert.equal(deliverEvent(t.cpu, t.ports, hardware(8, 0)), Outcome.pending);
+        assert.equal(t.cpu.segmentSelector(Seg.tr), Sel.tss);
+        assert.equal(t.cpu.rip, BigInt(CODE));
+        return pending(t.cpu);
+      };
+      assert.deepEqual(refused((t) => t.write(GDT + NEW + 5, 1, 0x8bn)), [13, NEW | 1]); // prettier-ignore
+      assert.deepEqual(refused((t) => t.write(GDT + NEW, 1, 0x66n)), [10, NEW | 1]); // prettier-ignore
+      assert.deepEqual(refused((t) => t.write(GDT + NEW + 5, 1, 0x09n)), [11, NEW | 1]); // prettier-ignore
+      assert.deepEqual(refused((t) => t.absent.add(3)), [14, 2]); // prettier-ignore
+    });
   });
 });
 

@@ -193,7 +193,7 @@ describe('far transfers', () => {
     assert.equal(t.cpu.code64, true);
     assert.equal(t.cpu.rip, 0x4000n);
   });
-  it('refuses: null, data, outer, RPL above CPL, not present, beyond the limit; gates and tasks are named', () => {
+  it('refuses: null, data, outer, RPL above CPL, not present, beyond the limit, gates that lead nowhere', () => {
     const jump = (selector: number, offset = 0n): [Outcome, Fault | undefined, string | undefined] => {
       const t = makeCpu({ mode: 32 });
       t.write(GDT + Sel.compat3 - 3, 8, descriptor(0, 0, 0x008c));
@@ -205,8 +205,9 @@ describe('far transfers', () => {
     assert.deepEqual(jump(Sel.code3)[1], [13, Sel.code3 & ~3]);
     assert.deepEqual(jump(Sel.code0 | 1)[1], [13, Sel.code0]);
     assert.deepEqual(jump(Sel.codeNotPresent)[1], [11, Sel.codeNotPresent]);
-    assert.match(jump(Sel.compat3)[2] ?? '', /call gate/);
-    assert.match(jump(Sel.tss)[2] ?? '', /task/);
+    assert.deepEqual(jump(Sel.compat3)[1], [13, Sel.compat3 & ~3], 'RPL above the DPL of the gate');
+    assert.deepEqual(jump(Sel.compat3 & ~3)[1], [13, 0], 'a gate to the null selector');
+    assert.deepEqual(jump(Sel.tss)[1], [10, 0], 'a task with a null SS, refused in the new task');
     assert.deepEqual(jump(Sel.ldt)[1], [13, Sel.ldt]);
   });
   it('CALL far and RET far are inverse', () => {
@@ -278,14 +279,16 @@ describe('IRET', () => {
     assert.equal(iretq(t, [0x4444, Sel.code3, 0x3003, 0x9000, Sel.data3]), Outcome.jumped);
     assert.equal(t.cpu.flags, 0x203);
   });
-  it('NT is #GP(0) in IA-32e mode and a named task return outside', () => {
+  it('NT is #GP(0) in IA-32e mode and a task return outside, whose link must be a busy TSS', () => {
     const t = makeCpu({ mode: 64 });
     t.cpu.flags = 0x4002;
     assert.equal(iretq(t, []), Outcome.pending);
     assert.deepEqual(pending(t.cpu), [13, 0]);
     const u = makeCpu({ mode: 32 });
     u.cpu.flags = 0x4002;
-    assert.equal(systemInstructions.IRET(u.cpu, insn(), u.ports), Outcome.stopped);
+    u.write(TSS, 2, BigInt(Sel.data0));
+    assert.equal(systemInstructions.IRET(u.cpu, insn(), u.ports), Outcome.pending);
+    assert.deepEqual(pending(u.cpu), [10, Sel.data0]);
   });
 });
 
