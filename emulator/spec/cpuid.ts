@@ -40,6 +40,7 @@ export const cpuidFeatureBits: readonly FeatureBit[] = [
   { leaf: 1, register: 'ecx', bit: 22, name: 'MOVBE', feature: 'movbe' },
   { leaf: 1, register: 'ecx', bit: 23, name: 'POPCNT', feature: 'popcnt' },
   { leaf: 1, register: 'ecx', bit: 30, name: 'RDRAND', feature: 'rdrand' },
+  { leaf: 1, register: 'edx', bit: 1, name: 'VME' },
   { leaf: 1, register: 'edx', bit: 2, name: 'DE' },
   { leaf: 1, register: 'edx', bit: 3, name: 'PSE' },
   { leaf: 1, register: 'edx', bit: 4, name: 'TSC' },

@@ -105,6 +105,8 @@ export interface VmxCapabilities {
 
 /** CR4 bits with the feature that each needs (undefined: always there); what MOV CR4 accepts must agree. */
 const CR4_BITS: readonly (readonly [bit: number, feature: CpuFeature | undefined])[] = [
+  [0, undefined], // VME
+  [1, undefined], // PVI
   [2, undefined], // TSD
   [3, undefined], // DE
   [4, undefined], // PSE

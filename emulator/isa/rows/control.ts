@@ -119,7 +119,8 @@ const step = (s: Semantics): Expr => s.let(select(bin('and', s.state(State.syste
 const source = (s: Semantics): Expr => s.gpr(RSI, s.shape.address);
 const destination = (s: Semantics): Expr => s.gpr(RDI, s.shape.address);
 /** In flat shapes the record's memory operand holds the base of the source segment. */
-const inSourceSegment = (s: Semantics, address: Expr): Expr => (s.shape.segmented ? address : bin('add', { op: 'ea', type: 'i64' }, address));
+const inSourceSegment = (s: Semantics, address: Expr): Expr =>
+  s.shape.segmented ? address : bin('add', { op: 'ea', type: 'i64' }, address);
 const advance = (s: Semantics, register: number, from: Expr, by: Expr): void =>
   s.setGpr(register, masked(s, bin('add', from, by)), s.shape.address);
 function repeat(s: Semantics, whileEqual?: Expr): void {

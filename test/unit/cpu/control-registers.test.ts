@@ -7,7 +7,7 @@ import { systemInstructions } from '../../../emulator/cpu/system-instructions';
 import { cpuid } from '../../../emulator/spec/cpuid';
 import { cpuModelNamed, defaultCpuModel } from '../../../emulator/spec/cpu-models';
 import { msrTable } from '../../../emulator/spec/msr';
-import { Seg, State } from '../../../emulator/spec/vcpu-state';
+import { Mode, Seg, State } from '../../../emulator/spec/vcpu-state';
 import { insn, makeCpu, pending, Sel, type TestCpu } from './test-cpu';
 
 const RAX = 0;

@@ -6,7 +6,7 @@ import { Outcome } from '../../../emulator/cpu/outcome';
 import { systemInstructions } from '../../../emulator/cpu/system-instructions';
 import { Dr6, EventType } from '../../../emulator/spec/registers';
 import { Flag, Seg, State } from '../../../emulator/spec/vcpu-state';
-import { CODE, descriptor, GDT, handlerOf, insn, IST1, makeCpu, pending, RSP0, Sel, setGate, STACK } from './test-cpu';
+import { CODE, descriptor, GDT, handlerOf, insn, IST1, makeCpu, pending, RSP0, Sel, setGate, STACK, TSS, type TestCpu } from './test-cpu';
 
 const hardware = (vector: number, errorCode?: number) => ({ vector, errorCode, type: EventType.hardwareException });
 

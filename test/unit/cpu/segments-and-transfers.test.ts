@@ -3,7 +3,7 @@ import { strict as assert } from 'node:assert';
 import { Outcome } from '../../../emulator/cpu/outcome';
 import { systemInstructions } from '../../../emulator/cpu/system-instructions';
 import { Flag, Seg, State } from '../../../emulator/spec/vcpu-state';
-import { CODE, descriptor, GDT, insn, LDT, makeCpu, pending, Sel, STACK, type TestCpu } from './test-cpu';
+import { CODE, descriptor, GDT, insn, LDT, makeCpu, pending, Sel, STACK, TSS, type TestCpu } from './test-cpu';
 
 const RAX = 0;
 const load = (t: TestCpu, segment: number, selector: number): Outcome => {
