@@ -24,7 +24,7 @@ export type Level = 1 | 2;
 
 export type StopReason =
   | { readonly kind: 'step-limit' }
-  | { readonly kind: 'breakpoint'; readonly address: bigint; readonly level: Level }
+  | { readonly kind: 'breakpoint'; /** Linear. */ readonly address: bigint; readonly level: Level }
   | { readonly kind: 'vm-exit'; readonly exit: VmExitRecord }
   | { readonly kind: 'vm-entry'; readonly entry: VmEntryRecord }
   | { readonly kind: 'vm-entry-failure'; readonly failure: VmEntryFailureRecord }

@@ -58,7 +58,15 @@ export async function createMachine(config: MachineConfig): Promise<Machine> {
   );
   const cpu = new Cpu(0, memory.vcpuBase(0), memory, model, (base) => interpreter.exports.arithmeticFlags(base), mmu);
   cpus.push(cpu);
-  const code = new CodeCache(memory, mmu, new OpcodeTable(instructionRows), interpreter.module, model.features, () => cpus, config.hotAfter);
+  const code = new CodeCache(
+    memory,
+    mmu,
+    new OpcodeTable(instructionRows),
+    interpreter.module,
+    model.features,
+    () => cpus,
+    config.hotAfter,
+  );
   const regions = new Regions(
     memory,
     code,
@@ -208,7 +216,7 @@ class EmulatedMachine implements Machine {
       case 'event':
         return this.endedBy ?? this.stopEvent ?? { kind: 'step-limit' };
       case 'breakpoint':
-        return { kind: 'breakpoint', address: vcpu.rip, level: levelOf(vcpu) };
+        return { kind: 'breakpoint', address: vcpu.rip + vcpu.get64(State.csBase), level: levelOf(vcpu) };
       case 'halted':
         if (vcpu.flag(Flag.IF)) {
           this.endedBy = { kind: 'not-modelled', sentence: 'Not modelled: interrupt controllers and timers; the guest waits (HLT with interrupts enabled) for an interrupt that cannot come.' }; // prettier-ignore

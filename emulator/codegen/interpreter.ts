@@ -195,25 +195,11 @@ function hotFunction(hot: readonly ShapeHandler[], functions: Functions, hotCoun
       f.get(entry).set(pc).br('R').end();
       f.op(Op.unreachable);
     },
-    [Handler.address64]: () => address(true, false),
-    [Handler.address32]: () => address(false, false),
-    [Handler.address32Segment]: () => address(false, true),
+    [Handler.address64]: () => address(true),
+    [Handler.address32]: () => address(false),
   };
   /** Address records put the linear address of an operand with a segment base or 32-bit wrap-around into State.eaTemp for the next record. */
-  function address(wide: boolean, limited: boolean): void {
-    if (limited) {
-      // operand 1: offset of the segment's limit
-      f.get(vcpu)
-        .get(pc)
-        .mem(Op.i32_load16_u, Rec.operand + 2)
-        .op(Op.i32_add)
-        .mem(Op.i32_load, 0)
-        .i32(-1)
-        .op(Op.i32_ne)
-        .if();
-      to.exit(Exit.notFlat);
-      f.end();
-    }
+  function address(wide: boolean): void {
     f.get(vcpu);
     new Lowering(context0).expr({ op: 'ea', type: 'i64' });
     f.get(pc).mem(Op.i64_load, Rec.immediate).op(Op.i64_and);

@@ -280,7 +280,13 @@ export class Lowering {
     this.hostAddress(linear, entry, p);
     f.else();
     f.get(vcpu).get(linear).mem(Op.i64_store, State.accessLo);
-    f.get(vcpu).i32(packAccess(bytes, access, id)).call(functions.slowAccess).tee(p).i32(-1).op(Op.i32_eq).if();
+    f.get(vcpu)
+      .i32(packAccess(bytes, access, id))
+      .call(functions.slowAccess)
+      .tee(p)
+      .i32(-1)
+      .op(Op.i32_eq)
+      .if();
     to.exit(Exit.pending);
     f.end().end();
   }
@@ -308,7 +314,14 @@ export class Lowering {
    * An access at an offset of a segment. Inline: a usable expand-up data segment (writable for a write) whose limit holds the operand, and
    * a TLB hit; everything else (code segments, expand-down ones, faults) is TypeScript's.
    */
-  private segmentedAccess(location: { id: number; bytes: number; access: 'r' | 'w' | 'rw' }, segment: number, offset: number, entry: number, p: number): void { // prettier-ignore
+  private segmentedAccess(
+    location: { id: number; bytes: number; access: 'r' | 'w' | 'rw' },
+    segment: number,
+    offset: number,
+    entry: number,
+    p: number,
+  ): void {
+    // prettier-ignore
     const { f, vcpu, pc, functions, to } = this.c;
     const { id, bytes, access } = location;
     const linear = this.local('i64');

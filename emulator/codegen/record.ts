@@ -28,9 +28,8 @@ export const Handler = {
   cross: 4,
   address64: 5,
   address32: 6,
-  address32Segment: 7,
-  region: 8,
-  first: 9,
+  region: 7,
+  first: 8,
 } as const;
 
 /** Why generated code came back. */
@@ -45,5 +44,4 @@ export const Exit = {
   hot: 9, // State.rip has been branched to often: a region may be compiled
   short: 11, // the region at State.rip needs more steps than are left: interpret
   redo: 10, // the instruction at State.rip is to be carried out by the interpreter
-  notFlat: 8, // an operand lies in a 32-bit segment with a limit
 } as const;

@@ -36,7 +36,12 @@ const MWAIT_INTERRUPT_BREAK = 1;
 const cpuidHandler: SystemHandler = (cpu, insn, ports) => {
   if (insn.lock) return invalidOpcode(cpu);
   if (instructionExits(cpu, ports, 'CPUID', insn.length)) return Outcome.exited;
-  const context = { code64: cpu.code64, osxsave: (cpu.cr4 & Cr4.OSXSAVE) !== 0n, ospke: (cpu.cr4 & Cr4.PKE) !== 0n, initialApicId: cpu.index };
+  const context = {
+    code64: cpu.code64,
+    osxsave: (cpu.cr4 & Cr4.OSXSAVE) !== 0n,
+    ospke: (cpu.cr4 & Cr4.PKE) !== 0n,
+    initialApicId: cpu.index,
+  };
   const result = cpuid(cpu.model, cpu.gpr32(RAX), cpu.gpr32(RCX), context);
   cpu.setGpr32(RAX, result.eax);
   cpu.setGpr32(RBX, result.ebx);

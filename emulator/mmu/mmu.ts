@@ -222,7 +222,10 @@ export class Mmu implements CheckedAccess {
       if (result === WalkResult.refused) return false;
       rights = result === WalkResult.ok ? rightsFor(cpu, w.rights, w.leafHi, user, (access & Access.implicit) !== 0) : 0;
       if ((rights & (write ? Right.write : execute ? Right.execute : Right.read)) === 0) {
-        cpu.raise(PF, pageFaultCode(cpu, { write, execute, user }, result === WalkResult.ok ? w : undefined, result === WalkResult.reserved));
+        cpu.raise(
+          PF,
+          pageFaultCode(cpu, { write, execute, user }, result === WalkResult.ok ? w : undefined, result === WalkResult.reserved),
+        );
         cpu.i32[State.pendingLinear >> 2] = lo;
         cpu.i32[(State.pendingLinear >> 2) + 1] = hi;
         return false;

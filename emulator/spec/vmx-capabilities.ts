@@ -158,8 +158,16 @@ export function vmxCapabilities(model: CpuModel): VmxCapabilities {
   };
   // 4-level walks, UC and WB structures, 2-MByte and 1-GByte pages, execute-only translations, accessed and dirty flags, INVEPT of both types.
   const eptCap = hasEpt
-    ? (1n << 0n) | (1n << 6n) | (1n << 8n) | (1n << 14n) | (1n << 16n) | (1n << 20n) | (1n << 25n) | (1n << 26n) |
-      (model.features.has('page1gb') ? 1n << 17n : 0n) | (model.features.has('ept-ad') ? 1n << 21n : 0n)
+    ? (1n << 0n) |
+      (1n << 6n) |
+      (1n << 8n) |
+      (1n << 14n) |
+      (1n << 16n) |
+      (1n << 20n) |
+      (1n << 25n) |
+      (1n << 26n) |
+      (model.features.has('page1gb') ? 1n << 17n : 0n) |
+      (model.features.has('ept-ad') ? 1n << 21n : 0n)
     : 0n;
   // INVVPID of all four types.
   const vpidCap = hasVpid ? (1n << 32n) | (1n << 40n) | (1n << 41n) | (1n << 42n) | (1n << 43n) : 0n;

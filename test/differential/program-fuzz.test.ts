@@ -215,7 +215,8 @@ describe(`random programs in both tiers (seeds ${firstSeed} to ${firstSeed + pro
           n += 1 + (random() % (random() % 4 === 0 ? 60 : 2500));
           for (const m of [slow, fast]) while (m.steps < n && m.ended === undefined) m.runSlice({ maxSteps: n - m.steps });
           assert.equal(endOf(fast)?.kind, endOf(slow)?.kind, `seed ${seed}`);
-          if (endOf(slow)?.kind === 'internal-error') assert.fail(`seed ${seed}: ${String((endOf(slow) as { sentence?: string }).sentence)}`);
+          if (endOf(slow)?.kind === 'internal-error')
+            assert.fail(`seed ${seed}: ${String((endOf(slow) as { sentence?: string }).sentence)}`);
           assert.equal(fast.steps, slow.steps, `seed ${seed}`);
           assert.equal(fast.hash(), slow.hash(), `seed ${seed} after ${n} steps`);
         }

@@ -160,7 +160,7 @@ export function makeCpu({ mode, cpl = 0 }: Setup): TestCpu {
         execute: () => 0,
         commitPendingExit: () => {},
         disabledByControls: () => false,
-      fixedCr0: () => undefined,
+        fixedCr0: () => undefined,
         fixedCr4: () => undefined,
         readCapabilityMsr: (_c, index) => (index === 0x480 ? 0x1234n : undefined),
         visibleCr0: (_c, v) => v,
