@@ -6,7 +6,7 @@ import { type Handler as ShapeHandler, allHandlers, traceProgram } from '../isa/
 import type { Row } from '../isa/row';
 import { State, TlbEntry } from '../spec/vcpu-state';
 import { arithmeticFlagsFunction } from './flags';
-import { Lowering, type Continuation, type Functions, type LowerContext } from './lower';
+import { type Continuation, type InterpreterFunctions, type LowerContext, Lowering } from './lower';
 import { Exit, Handler, Rec } from './record';
 import { FunctionBody, I32, I64, type FunctionType, Op, encodeModule } from './wasm';
 
@@ -73,7 +73,7 @@ export function buildInterpreter(rows: readonly Row[]): InterpreterModule {
   const hotCount = Handler.first + hot.length;
 
   // Function index space: imports 0..4, then flags, enter, cold handlers.
-  const functions: Functions = { slowAccess: 0, commitStore: 1, compute: 2, segmentedAccess: 3, arithmeticFlags: 5 };
+  const functions: InterpreterFunctions = { slowAccess: 0, commitStore: 1, compute: 2, segmentedAccess: 3, arithmeticFlags: 5 };
   const stringRun = 4;
   const bodies = cold.map((h) => coldFunction(h, functions));
   const bytes = encodeModule({
@@ -98,7 +98,7 @@ export function buildInterpreter(rows: readonly Row[]): InterpreterModule {
 }
 
 /** One rare shape as a function (vcpu, pc) → Cold. */
-function coldFunction(h: ShapeHandler, functions: Functions): FunctionBody {
+function coldFunction(h: ShapeHandler, functions: InterpreterFunctions): FunctionBody {
   const f = new FunctionBody(2);
   const context = f.local(I64);
   f.get(0).mem(Op.i64_load, State.contextData).set(context);
@@ -124,7 +124,7 @@ function coldFunction(h: ShapeHandler, functions: Functions): FunctionBody {
   return f;
 }
 
-function hotFunction(hot: readonly ShapeHandler[], functions: Functions, hotCount: number, stringRun: number): FunctionBody {
+function hotFunction(hot: readonly ShapeHandler[], functions: InterpreterFunctions, hotCount: number, stringRun: number): FunctionBody {
   const f = new FunctionBody(2);
   const [vcpu, pc] = [0, 1];
   const [budget, table, code, entry, handler, count] = [0, 1, 2, 3, 4, 5].map(() => f.local(I32));

@@ -1,6 +1,6 @@
 /** What generated code asks of TypeScript in the middle of an instruction: slow memory accesses and divisions of 128-bit dividends. */
 import type { InterpreterImports } from '../codegen/interpreter';
-import { COMPUTE_SLOT } from '../codegen/lower';
+import { COMPUTE_SLOT } from '../codegen/statement-lowering';
 import { ComputeName } from '../isa/ir';
 import type { Mmu } from '../mmu/mmu';
 import { Seg, State } from '../spec/vcpu-state';

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Machine, createMachine } from '../../emulator/index';
 import { readVectors } from '../vectors/vector-file';
+import { randomSource } from '../random-source';
 
 const firstSeed = Number(process.env.NESTSCOPE_SEED ?? 1);
 const long = process.env.NESTSCOPE_LONG === '1';
@@ -16,18 +17,6 @@ const CODE = 0x200000;
 const DATA = 0x280000;
 const IDT = 0x270000;
 const HANDLER = 0x271000;
-
-function randomSource(seed: number): () => number {
-  let x = (seed * 2654435761) >>> 0 || 1;
-  return () => {
-    x ^= x << 13;
-    x >>>= 0;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    x >>>= 0;
-    return x;
-  };
-}
 
 /** Encodings that may stand in a loop's body: no system call-outs that end the guest, no far transfers. */
 function encodings(mode: 64 | 32): Uint8Array[] {

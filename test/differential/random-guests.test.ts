@@ -4,24 +4,12 @@
  */
 import { strict as assert } from 'node:assert';
 import { type Machine, createMachine } from '../../emulator/index';
+import { randomSource } from '../random-source';
 
 const firstSeed = Number(process.env.NESTSCOPE_SEED ?? 1);
 const guests = Number(process.env.NESTSCOPE_GUESTS ?? 10_000);
 const STEPS = 400;
 const CODE = 0x100000;
-
-/** A small generator (xorshift32) so that a seed is enough to repeat a guest. */
-function randomSource(seed: number): () => number {
-  let x = (seed * 2654435761) >>> 0 || 1;
-  return () => {
-    x ^= x << 13;
-    x >>>= 0;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    x >>>= 0;
-    return x;
-  };
-}
 
 function flatMachine(mode: 32 | 64): Promise<Machine> {
   return createMachine({

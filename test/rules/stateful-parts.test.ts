@@ -43,6 +43,7 @@ const KNOWN: Readonly<Record<string, string>> = {
   'devices/pic/pic-registers.ts': 'saved by its device',
   'vmx/vmcs.ts': 'which region the accessor looks at; chosen anew at each use',
   'codegen/lower.ts': 'code being generated',
+  'codegen/statement-lowering.ts': 'code being generated',
   'codegen/wasm.ts': 'code being generated',
   'codegen/jit/lower-region.ts': 'code being generated',
   'codegen/jit/region-flags.ts': 'code being generated',

@@ -2,23 +2,16 @@
  * Lowers a region to one WebAssembly function (vcpu, pc) → code: registers and lazy flags in locals, spilled only where the region is left;
  * budget checked at the entry and at loop headers; faults leave at the start of their instruction with exact state.
  */
-import { type Expr, type RegisterRef, type Size, type Statement, type Temp, maskOf } from '../../isa/ir';
+import { type Expr, type RegisterRef, type Size, maskOf } from '../../isa/ir';
 import { BASE_RIP } from '../../isa/instruction';
-import { SEGMENT_STRIDE, Seg, SegmentState, State, TlbEntry, VCPU_STRIDE } from '../../spec/vcpu-state';
-import { COMPUTE_SLOT, binaryCode, loadOp, packAccess, storeOp, unaryCode } from '../lower';
+import { SEGMENT_STRIDE, Seg, SegmentState, State } from '../../spec/vcpu-state';
 import { Exit } from '../record';
+import { type Functions, type LeafExpr, type SpecialStatement, StatementLowering } from '../statement-lowering';
 import { FunctionBody, I32, I64, Op } from '../wasm';
 import { blockLabels, forwardEnds, loopEnds } from './labels';
 import { RegionFlags } from './region-flags';
 import type { Region, RegionBlock, RegionInstruction } from './region';
 
-/** Function indices in a region's module: all imported. */
-export interface RegionFunctions {
-  readonly slowAccess: number;
-  readonly commitStore: number;
-  readonly compute: number;
-  readonly arithmeticFlags: number;
-}
 /** Returned to the interpreter: 0 go on at State.rip, else an Exit code with everything in State. */
 const LEAVE = 0;
 /** What slowAccess answers when the interpreter must carry the access out (MMIO, watched and code pages). */
@@ -26,16 +19,14 @@ export const REFUSED = -2;
 
 const VCPU = 0;
 
-export function lowerRegion(region: Region, functions: RegionFunctions, code64: boolean): FunctionBody {
+export function lowerRegion(region: Region, functions: Functions, code64: boolean): FunctionBody {
   return new RegionLowering(region, functions, code64).function();
 }
 
-class RegionLowering {
-  private readonly f = new FunctionBody(2);
+class RegionLowering extends StatementLowering {
   private readonly gprs: number[];
   private readonly written = new Set<number>();
   private readonly used = new Set<number>();
-  private readonly context = this.f.local(I64);
   private readonly pageIp = this.f.local(I64);
   private readonly ip = this.f.local(I64);
   private readonly budget = this.f.local(I32);
@@ -44,19 +35,19 @@ class RegionLowering {
   private readonly leaveRecord = this.f.local(I32);
   private readonly leaveCode = this.f.local(I32);
   private readonly flags: RegionFlags;
-  private readonly pool = { i32: [] as number[], i64: [] as number[] };
   // Of the instruction being lowered:
-  private temps = new Map<number, number>();
-  private pointers = new Map<number, number>();
-  private usedPool = { i32: 0, i64: 0 };
+  private block!: RegionBlock;
+  private position = 0;
   private now!: RegionInstruction;
   private left = 0;
 
   constructor(
     private readonly region: Region,
-    private readonly functions: RegionFunctions,
+    functions: Functions,
     private readonly code64: boolean,
   ) {
+    const f = new FunctionBody(2);
+    super(f, VCPU, f.local(I64), functions, { i32: [], i64: [] });
     this.gprs = Array.from({ length: 16 }, () => this.f.local(I64));
     this.flags = new RegionFlags(this.f, VCPU, functions.arithmeticFlags, (e) => this.expr(e));
   }
@@ -77,7 +68,7 @@ class RegionLowering {
       // Forward labels that end here.
       for (let n = forwardEnds(openAt, position).length; n > 0; n--) f.end();
       enter(position);
-      this.block(block, position);
+      this.lowerBlock(block, position);
       for (let n = loopEnds(openAt, position).length; n > 0; n--) f.end();
     });
     f.op(Op.unreachable);
@@ -120,8 +111,10 @@ class RegionLowering {
 
   // Blocks ------------------------------------------------------------------------------------------------------------
 
-  private block(block: RegionBlock, position: number): void {
+  private lowerBlock(block: RegionBlock, position: number): void {
     const { f, region } = this;
+    this.block = block;
+    this.position = position;
     const length = block.instructions.length;
     this.flags.kind = undefined;
     if (position === 0 || region.loopEnds.has(position)) {
@@ -133,7 +126,7 @@ class RegionLowering {
     f.get(this.budget).i32(length).op(Op.i32_sub).set(this.budget);
     block.instructions.forEach((insn, i) => {
       this.left = length - i;
-      this.instruction(insn, block, position);
+      this.instruction(insn);
     });
     const last = block.instructions[length - 1];
     const ends = last.program.controlFlow;
@@ -162,41 +155,20 @@ class RegionLowering {
   }
   // Instructions ------------------------------------------------------------------------------------------------------
 
-  private instruction(insn: RegionInstruction, block: RegionBlock, position: number): void {
+  private instruction(insn: RegionInstruction): void {
     this.now = insn;
-    this.temps = new Map();
-    this.pointers = new Map();
-    this.usedPool = { i32: 0, i64: 0 };
-    for (const s of insn.program.statements) this.statement(s, block, position);
-  }
-
-  private local(type: 'i32' | 'i64'): number {
-    const pool = this.pool[type];
-    const at = this.usedPool[type]++;
-    if (at === pool.length) pool.push(this.f.local(type === 'i32' ? I32 : I64));
-    return pool[at];
-  }
-  private tempLocal(t: Temp): number {
-    let at = this.temps.get(t.id);
-    if (at === undefined) this.temps.set(t.id, (at = this.local(t.type)));
-    return at;
+    this.beginInstruction();
+    for (const s of insn.program.statements) this.statement(s);
   }
   private gpr(n: number): number {
     this.used.add(n);
     return this.gprs[n];
   }
 
-  private expr(e: Expr): void {
+  protected leaf(e: LeafExpr): void {
     const { f } = this;
     const { instruction } = this.now.decoded;
     switch (e.op) {
-      case 'temp':
-        f.get(this.tempLocal(e));
-        return;
-      case 'const':
-        if (e.type === 'i32') f.i32(Number(BigInt.asIntN(32, e.value)));
-        else f.i64(e.value);
-        return;
       case 'imm':
         f.i64(instruction.immediate);
         return;
@@ -213,21 +185,6 @@ class RegionLowering {
       case 'ea':
         this.effectiveAddress();
         return;
-      case 'select':
-        this.expr(e.a);
-        this.expr(e.b);
-        this.expr(e.c);
-        f.op(Op.select);
-        return;
-      default:
-        if ('b' in e) {
-          this.expr(e.a);
-          this.expr(e.b);
-          f.op(binaryCode[e.op][e.a.type === 'i32' ? 0 : 1]);
-        } else {
-          this.expr(e.a);
-          f.op(unaryCode[e.op][e.a.type === 'i32' ? 0 : 1]);
-        }
     }
   }
 
@@ -272,13 +229,9 @@ class RegionLowering {
     return { n: o.register, high: o.high };
   }
 
-  private statement(s: Statement, block: RegionBlock, position: number): void {
-    const { f } = this;
+  protected special(s: SpecialStatement): void {
+    const { f, block, position } = this;
     switch (s.k) {
-      case 'let':
-        this.expr(s.value);
-        f.set(this.tempLocal(s.temp));
-        return;
       case 'readRegister': {
         const { n, high } = this.register(s.ref);
         f.get(this.gpr(n));
@@ -290,29 +243,6 @@ class RegionLowering {
       case 'writeRegister':
         this.writeRegister(s.ref, s.size, s.value);
         return;
-      case 'readState':
-        f.get(VCPU).mem(Op.i32_load, s.offset).set(this.tempLocal(s.temp));
-        return;
-      case 'writeState':
-        f.get(VCPU);
-        this.expr(s.value);
-        f.mem(Op.i32_store, s.offset);
-        return;
-      case 'access':
-        this.access(s);
-        return;
-      case 'load':
-        f.get(this.pointer(s.location.id)).mem(loadOp[s.size], s.offset).set(this.tempLocal(s.temp));
-        return;
-      case 'store':
-        f.get(this.pointer(s.location.id));
-        this.expr(s.value);
-        f.mem(storeOp[s.size], s.offset);
-        return;
-      case 'storesDone':
-        f.get(this.pointer(s.location.id)).get(VCPU).op(Op.i32_sub).i32(VCPU_STRIDE).op(Op.i32_lt_u).if();
-        f.get(VCPU).i32(s.location.id).call(this.functions.commitStore).end();
-        return;
       case 'condition':
         this.flags.condition(s.code);
         f.set(this.tempLocal(s.temp));
@@ -320,15 +250,6 @@ class RegionLowering {
       case 'readFlags':
         this.flags.all();
         f.set(this.tempLocal(s.temp));
-        return;
-      case 'compute':
-        this.compute(s);
-        return;
-      case 'fault':
-        this.expr(s.condition);
-        f.if();
-        this.raise(s.vector, s.errorCode);
-        f.end();
         return;
       case 'setFlags':
         this.flags.set(s);
@@ -384,14 +305,8 @@ class RegionLowering {
     f.op(Op.i64_or).set(local);
   }
 
-  private pointer(id: number): number {
-    const at = this.pointers.get(id);
-    if (at === undefined) throw new Error('location used before its access');
-    return at;
-  }
-
   /** Leaves at the start of this instruction. */
-  private exit(code: number): void {
+  protected exit(code: number): void {
     const { f } = this;
     this.flags.settle();
     f.i32(this.now.offset).set(this.leaveOffset);
@@ -399,75 +314,14 @@ class RegionLowering {
     f.i32(this.now.record).set(this.leaveRecord);
     f.i32(code).set(this.leaveCode).br('EXIT');
   }
-  private raise(vector: number, errorCode: number): void {
-    const { f } = this;
-    f.get(VCPU).i32(1).mem(Op.i32_store, State.pendingKind);
-    f.get(VCPU).i32(vector).mem(Op.i32_store, State.pendingVector);
-    f.get(VCPU).i32(errorCode).mem(Op.i32_store, State.pendingErrorCode);
-    this.exit(Exit.pending);
-  }
 
-  private access(s: Statement & { k: 'access' }): void {
+  protected leaveUnlessPointer(p: number): void {
     const { f } = this;
-    const { bytes, access, id } = s.location;
-    const linear = this.local('i64');
-    const entry = this.local('i32');
-    const p = this.local('i32');
-    this.pointers.set(id, p);
-    this.expr(s.address);
-    f.tee(linear).op(Op.i32_wrap_i64).i32(7).op(Op.i32_shr_u).i32((TlbEntry.count - 1) * TlbEntry.stride).op(Op.i32_and).get(VCPU).op(Op.i32_add).tee(entry); // prettier-ignore
-    f.mem(Op.i64_load, State.tlb + (access === 'r' ? TlbEntry.read : TlbEntry.write));
-    f.get(linear);
-    if (bytes > 1) f.i64(BigInt(bytes - 1)).op(Op.i64_add);
-    f.i64(-4096n).op(Op.i64_and).get(this.context).op(Op.i64_or).op(Op.i64_eq).if();
-    f.get(linear)
-      .op(Op.i32_wrap_i64)
-      .get(entry)
-      .mem(Op.i32_load, State.tlb + TlbEntry.addend)
-      .op(Op.i32_add)
-      .set(p);
-    f.else();
-    f.get(VCPU).get(linear).mem(Op.i64_store, State.accessLo);
-    f.get(VCPU)
-      .i32(packAccess(bytes, access, id))
-      .call(this.functions.slowAccess)
-      .tee(p)
-      .i32(REFUSED)
-      .op(Op.i32_ge_u)
-      .if();
+    f.get(p).i32(REFUSED).op(Op.i32_ge_u).if();
     f.get(p).i32(REFUSED).op(Op.i32_eq).if();
     this.exit(Exit.redo);
     f.end();
     this.exit(Exit.pending);
-    f.end().end();
-  }
-
-  private compute(s: Statement & { k: 'compute' }): void {
-    const { f } = this;
-    const { fast } = s;
-    if (fast) {
-      this.expr(fast.condition);
-      f.if();
-      s.outs.forEach((out, i) => {
-        this.expr(fast.values[i]);
-        f.set(this.tempLocal(out));
-      });
-      f.else();
-    }
-    s.ins.forEach((e, i) => {
-      f.get(VCPU);
-      this.expr(e);
-      f.mem(Op.i64_store, COMPUTE_SLOT + i * 8);
-    });
-    f.get(VCPU).i32(s.name).call(this.functions.compute).op(Op.i32_eqz).if();
-    this.raise(s.vector, -1);
     f.end();
-    s.outs.forEach((out, i) =>
-      f
-        .get(VCPU)
-        .mem(Op.i64_load, COMPUTE_SLOT + i * 8)
-        .set(this.tempLocal(out)),
-    );
-    if (fast) f.end();
   }
 }

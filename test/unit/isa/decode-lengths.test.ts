@@ -4,21 +4,10 @@ import { CpuidFeature, Decoder, DecoderOptions, Mnemonic } from 'iced-x86';
 import { OpcodeTable, decode } from '../../../emulator/isa/decode';
 import { instructionRows } from '../../../emulator/isa/rows';
 import { defaultCpuModel } from '../../../emulator/spec/cpu-models';
+import { randomSource } from '../../random-source';
 
 const seed = Number(process.env.NESTSCOPE_SEED ?? 2);
 const strings = Number(process.env.NESTSCOPE_STRINGS ?? 150_000);
-
-function randomSource(start: number): () => number {
-  let x = start >>> 0 || 1;
-  return () => {
-    x ^= x << 13;
-    x >>>= 0;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    x >>>= 0;
-    return x;
-  };
-}
 
 /** Extensions of which the rows have everything that is no SIMD. */
 const HAVE = new Set<CpuidFeature>([
