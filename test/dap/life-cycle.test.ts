@@ -93,7 +93,7 @@ describe('conversation: beginning and end', function () {
   it('ends well: halted, not modelled, limited, without debugging', async () => {
     const heading = {
       halted: [0xfa, 0xf4],
-      'not modelled (real-address mode)': [0x0f, 0x20, 0xc0, 0x24, 0xfe, 0x0f, 0x22, 0xc0],
+      'not modelled (an x87 instruction)': [0xd9, 0xe8],
       'limit of steps': FOR_EVER,
     };
     const names: string[] = [];
