@@ -141,6 +141,6 @@ export const systemRows: readonly Row[] = [
   row('F3 0F AE /3', 'WRGSBASE r64', 'WRGSBASE', { only: 64, feature: 'fsgsbase' }),
   ...[0, 1, 2, 3, 4].map((d) => row(`0F AE /${d}`, 'FXSAVE m', 'FPU')),
   row('9B', 'WAIT', 'FPU'),
-  ...range(0xd8, 0xdf).map((o) => row(`${hex(o)} /r`, 'ESC m', 'FPU')),
+  ...range(0xd8, 0xdf).map((o) => row(`${hex(o)} /r`, 'ESC r/m32', 'FPU')),
   ...simd.filter((o) => o !== 0x78 && o !== 0x79).map((o) => row(`0F ${hex(o)} /r`, 'SIMD r32, r/m32', 'FPU')),
 ];
