@@ -34,7 +34,9 @@ function rowHtml({ start, bytes, before }: MemoryPage, offset: number): string {
     }
     const changed = before !== undefined && before[at] !== byte;
     const was = changed && before[at] !== undefined ? ` title="was ${hex(before[at], 2)} at the last stop"` : '';
-    cells.push(`<td tabindex="0" data-offset="${at}"${changed ? ' class="changed"' : ''}${was}>${hex(byte, 2)}</td>`);
+    cells.push(
+      `<td role="gridcell" tabindex="${at === 0 ? 0 : -1}" data-offset="${at}"${changed ? ' class="changed"' : ''}${was}>${hex(byte, 2)}</td>`,
+    );
     text += byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '.';
   }
   return `<tr><th scope="row">${hex(start + BigInt(offset), 16)}</th>${cells.join('')}<td class="text">${escapeHtml(text)}</td></tr>`;
@@ -47,6 +49,8 @@ export function memoryRows(page: MemoryPage): string {
   for (let offset = 0; offset < page.bytes.length; offset += bytesPerRow) rows.push(rowHtml(page, offset));
   return rows.join('');
 }
+
+const columnHeads = `<tr><td></td>${Array.from({ length: bytesPerRow }, (_, column) => `<th scope="col">${column.toString(16)}</th>`).join('')}<th scope="col" class="text">characters</th></tr>`;
 
 const spaces = [
   ['l2:gva', 'L2 guest-virtual'],
@@ -62,8 +66,10 @@ const style = `
   select, input, button { font: inherit; color: var(--vscode-input-foreground); background: var(--vscode-input-background); border: 1px solid var(--vscode-input-border, transparent); padding: 2px 6px; }
   button { color: var(--vscode-button-foreground); background: var(--vscode-button-background); cursor: pointer; }
   table { font-family: var(--vscode-editor-font-family); font-size: var(--vscode-editor-font-size); border-collapse: collapse; }
+  form { flex-wrap: wrap; } 
   th { font-weight: 400; color: var(--vscode-editorLineNumber-foreground); padding-right: 12px; text-align: right; }
-  td { padding: 0 3px; } td:nth-child(9) { padding-right: 12px; }
+  thead th { text-align: center; padding: 0 3px; } thead th.text { text-align: left; padding-left: 12px; }
+  td { padding: 0 3px; } td:nth-child(9), thead th:nth-child(9) { padding-right: 12px; }
   td.text { white-space: pre; padding-left: 12px; color: var(--vscode-descriptionForeground); }
   td.none { color: var(--vscode-disabledForeground); }
   td.changed { color: var(--vscode-gitDecoration-modifiedResourceForeground); font-weight: 600; }
@@ -77,5 +83,5 @@ export function memoryFrame(script: string, source: string): string {
   const options = spaces.map(([value, label]) => `<option value="${value}">${label}</option>`).join('');
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${policy}"><title>Memory</title><style>${style}</style></head><body>
     <form><select aria-label="Address space">${options}</select><input aria-label="Address or expression" size="30"><button>Go</button><button type="button" id="back" aria-label="Earlier addresses">▲</button><button type="button" id="on" aria-label="Later addresses">▼</button></form>
-    <div id="message" role="status"></div><table aria-label="Bytes"><tbody></tbody></table><script src="${script}"></script></body></html>`;
+    <div id="message" role="status"></div><table role="grid" aria-label="Bytes: two hexadecimal digits write one, Enter follows a pointer"><thead>${columnHeads}</thead><tbody></tbody></table><script src="${script}"></script></body></html>`;
 }

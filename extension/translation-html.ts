@@ -34,12 +34,18 @@ function stepHtml(step: ResolvedStep): string {
     `<dt>allows</dt><dd>${escapeHtml(step.permissions)}${step.largePage ? ', large page' : ''}</dd>`,
   ];
   const stop = step.stops === undefined ? '' : `<p class="why">The walk stops here: ${escapeHtml(step.stops)}</p>`;
-  return `<section class="step ${step.stage} ${state}"><h3>${escapeHtml(step.table)}<span>[${step.index}]</span></h3><dl>${facts.join('')}</dl>${stop}</section>`;
+  const name = `${step.table} entry ${step.index}${step.stops !== undefined ? ', the walk stops here' : ''}`;
+  return `<section class="step ${step.stage} ${state}" tabindex="0" role="group" aria-label="${escapeHtml(name)}"><h3>${escapeHtml(step.table)}<span>[${step.index}]</span></h3><dl>${facts.join('')}</dl>${stop}</section>`;
 }
 
 function columnHtml(column: Column): string {
-  const head = column.guest ? stepHtml(column.guest) : '<section class="step page"><h3>the page itself</h3></section>';
-  const below = column.ept.length > 0 ? `<div class="below" aria-label="EPT walk">${column.ept.map(stepHtml).join('')}</div>` : '';
+  const head = column.guest
+    ? stepHtml(column.guest)
+    : '<section class="step page" tabindex="0" role="group" aria-label="the page itself"><h3>the page itself</h3></section>';
+  const below =
+    column.ept.length > 0
+      ? `<ol class="below" role="list" aria-label="EPT walk">${column.ept.map((step) => `<li>${stepHtml(step)}</li>`).join('')}</ol>`
+      : '';
   return `<li>${head}${below}</li>`;
 }
 
@@ -47,13 +53,17 @@ const style = `
   body { font-family: var(--vscode-font-family); color: var(--vscode-foreground); padding: 0 16px 16px; }
   .summary { font-family: var(--vscode-editor-font-family); font-size: 1.1em; }
   .failure { color: var(--vscode-errorForeground); }
-  ol { display: flex; flex-wrap: wrap; gap: 14px; list-style: none; padding: 0; align-items: flex-start; }
-  ol > li + li::before { content: '→'; position: absolute; margin-left: -14px; margin-top: 10px; color: var(--vscode-descriptionForeground); }
-  .step { border: 1px solid var(--vscode-panel-border); border-left: 4px solid var(--vscode-charts-blue); border-radius: 4px; padding: 4px 10px; margin-bottom: 8px; min-width: 170px; max-width: 260px; }
+  ol { list-style: none; padding: 0; margin: 0; }
+  ol.walk { display: flex; flex-wrap: wrap; gap: 14px; align-items: flex-start; }
+  ol.walk > li { max-width: 100%; }
+  ol.walk > li + li { position: relative; }
+  ol.walk > li + li::before { content: '→' / ''; position: absolute; left: -14px; top: 10px; color: var(--vscode-descriptionForeground); }
+  .step { border: 1px solid var(--vscode-panel-border); border-left: 4px solid var(--vscode-charts-blue); border-radius: 4px; padding: 4px 10px; margin-bottom: 8px; box-sizing: border-box; min-width: 170px; max-width: min(260px, 100%); }
+  .step:focus { outline: 1px solid var(--vscode-focusBorder); outline-offset: 1px; }
   .step.ept { border-left-color: var(--vscode-charts-purple); font-size: 0.9em; }
   .step.page { border-left-color: var(--vscode-charts-green); }
   .step.stops, .step.absent { border-color: var(--vscode-errorForeground); border-left-color: var(--vscode-errorForeground); }
-  .below { margin-left: 14px; }
+  ol.below { margin-left: 14px; }
   h1 { font-size: 1.2em; font-weight: 600; } h3 { margin: 2px 0; font-size: 1em; } h3 span { font-weight: 400; color: var(--vscode-descriptionForeground); }
   dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 8px; margin: 4px 0; font-family: var(--vscode-editor-font-family); overflow-wrap: anywhere; }
   dt { color: var(--vscode-descriptionForeground); } dd { margin: 0; }
@@ -70,7 +80,7 @@ export function translationHtml(expression: string, result: ResolveResult): stri
   const walk =
     result.steps.length === 0
       ? '<p>No table is walked: paging is off, or the address is host-physical.</p>'
-      : `<ol>${columnsOf(result.steps).map(columnHtml).join('')}</ol>`;
+      : `<ol class="walk" role="list" aria-label="Entries of the walk, in order">${columnsOf(result.steps).map(columnHtml).join('')}</ol>`;
   return page(`<h1>${escapeHtml(expression)}, L${result.level}</h1>
     <p class="summary">${escapeHtml(result.summary)}</p>${facts.length > 0 ? `<p>${escapeHtml(facts.join(', '))}</p>` : ''}${failure}${walk}`);
 }

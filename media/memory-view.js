@@ -29,7 +29,12 @@
 
   // Two hexadecimal digits typed on a byte write it; arrows move.
   let digits = '';
-  body.addEventListener('focusin', () => (digits = ''));
+  body.addEventListener('focusin', ({ target }) => {
+    digits = '';
+    // One byte is in the order of Tab: the last one that was focused.
+    body.querySelector('td[tabindex="0"]')?.setAttribute('tabindex', '-1');
+    target.setAttribute('tabindex', '0');
+  });
   body.addEventListener('keydown', (event) => {
     const cell = event.target;
     const offset = Number(cell.dataset?.offset);

@@ -149,6 +149,23 @@ try {
   };
   const webview = (title) => page.frameLocator('iframe.webview.ready').last().frameLocator(`iframe[title="${title}"], iframe#active-frame`);
 
+  const theme = async () => {
+    const workbench = page.locator('.monaco-workbench');
+    const dark = (await workbench.getAttribute('class')).includes('vs-dark');
+    await page.keyboard.press('F1');
+    await page.locator('.quick-input-widget input').first().fill('>Toggle between Light/Dark Themes');
+    await page.locator('.quick-input-list .monaco-list-row', { hasText: 'Toggle between Light/Dark' }).first().click({ timeout: patience });
+    await page.locator(`.monaco-workbench.${dark ? 'vs' : 'vs-dark'}:not(.${dark ? 'vs-dark' : 'vs'})`).waitFor({ timeout: patience });
+    await page.waitForTimeout(700);
+  };
+  /** A picture in the dark theme and one in the light theme. */
+  const bothThemes = async (name) => {
+    await shot(name);
+    await theme();
+    await shot(`${name}-light`);
+    await theme();
+  };
+
   await does('draws the translation of the address that L2 could not reach', async () => {
     await page.mouse.move(1000, 20);
     await command('Translate Address');
@@ -157,8 +174,17 @@ try {
     await input.press('Enter');
     await webview('Translation').getByText('rdi, L2').waitFor({ timeout: patience });
     await webview('Translation').getByText('The walk stops here: entry not present').waitFor({ timeout: patience });
-    await page.waitForTimeout(300);
-    await shot('translation');
+    const boxes = webview('Translation').locator('.step');
+    const width = await webview('Translation')
+      .locator('body')
+      .evaluate(() => document.documentElement.clientWidth);
+    const ends = await boxes.evaluateAll((all) => all.map((box) => box.getBoundingClientRect().right));
+    if (ends.some((end) => end > width)) throw new Error(`boxes end at ${ends.join(', ')}, the picture at ${width}`);
+    await boxes.first().focus();
+    await page.keyboard.press('Tab');
+    const focused = await webview('Translation').locator('.step:focus').getAttribute('aria-label');
+    if (!/entry/.test(focused)) throw new Error(`Tab leads to ${focused}`);
+    await bothThemes('translation');
     await page.keyboard.press('Control+F4');
   });
 
@@ -177,7 +203,7 @@ try {
     await view.getByRole('button', { name: 'Go' }).click();
     await view.locator('th', { hasText: '0000000040010000' }).waitFor({ timeout: patience });
     await view.locator('[data-offset="5"]', { hasText: 'a5' }).waitFor({ timeout: patience });
-    await shot('memory');
+    await bothThemes('memory');
   });
 
   await does('goes on to the end and reads what the guest printed', async () => {

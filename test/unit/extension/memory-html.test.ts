@@ -30,6 +30,12 @@ describe('the memory view', () => {
     assert.ok(!/data-offset="0" class/.test(rows));
   });
 
+  it('is one stop in the order of Tab, whatever its size', () => {
+    const rows = memoryRows({ reference: 'hpa:0x0', start: 0n, bytes: new Uint8Array(64), before: undefined });
+    assert.equal(rows.match(/tabindex="0"/g)!.length, 1);
+    assert.equal(rows.match(/role="gridcell" tabindex="-1"/g)!.length, 63);
+  });
+
   it('says so where nothing is mapped, and leaves gaps for bytes that cannot be read', () => {
     assert.match(
       memoryRows({ reference, start: 0n, bytes: new Uint8Array(0), before: undefined }),

@@ -51,6 +51,14 @@ describe('the picture of a translation', () => {
     assert.match(html, /role="alert">EPT violation/);
   });
 
+  it('is a list of entries that the keyboard reaches and a screen reader names', () => {
+    const html = translationHtml('x', result([step('PML4'), step('EPT PT', { present: false, stops: 'entry not present' })]));
+    assert.match(html, /<ol class="walk" role="list" aria-label=/);
+    assert.match(html, /tabindex="0" role="group" aria-label="PML4 entry 0"/);
+    assert.match(html, /aria-label="EPT PT entry 0, the walk stops here"/);
+    assert.equal(html.match(/<section/g)!.length, html.match(/<section[^>]*tabindex="0"[^>]*aria-label="[^"]+"/g)!.length);
+  });
+
   it('escapes what the user typed and what the machine said', () => {
     const html = translationHtml('<img src=x>', result([step('<b>')], { summary: '"<script>"' }));
     assert.ok(!/<img|<b>|<script/.test(html), html);

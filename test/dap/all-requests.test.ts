@@ -1,0 +1,67 @@
+/** The requests that no other golden conversation asks: what changes the machine, what is not available yet, and nonsense over a real stream. */
+import { strict as assert } from 'node:assert';
+import { randomSource } from '../random-source';
+import { Conversation, example } from './transcript';
+
+const SEED = 20261121;
+const NONSENSE = 400;
+
+describe('conversation: the other requests', function () {
+  this.timeout(60_000);
+
+  it('changes registers and memory, types into the guest, and refuses what is not there', async () => {
+    const talk = Conversation.overStdio();
+    try {
+      await talk.ask('attach', { program: example('hello64') });
+      await talk.launch({ program: example('hello64'), stopOnEntry: true });
+      await talk.event('stopped');
+      const frameId = (await talk.stack())[0]!.id;
+      const scopes = (await talk.ask('scopes', { frameId }, () => '…')).scopes as { variablesReference: number }[];
+      const { variablesReference } = scopes[0]!;
+      await talk.ask('setVariable', { variablesReference, name: 'rsi', value: '0x1234 + 1' });
+      await talk.ask('setVariable', { variablesReference, name: 'no_such_register', value: '1' });
+      await talk.ask('setExpression', { expression: 'rdi', value: 'rsi * 2', frameId });
+      const { result } = await talk.ask('evaluate', { expression: 'rdi', context: 'watch', frameId });
+      assert.match(String(result), /0x246a/);
+      await talk.ask('setExpression', { expression: 'rdi + 1', value: '1', frameId });
+      await talk.ask('nestscope/serialInput', { text: 'typed' });
+      await talk.ask('setBreakpoints', { source: { path: 'nestscope-disasm:/1/L1/0x100000.asm' }, breakpoints: [{ line: 1 }] });
+      await talk.ask('cancel', { progressId: 'load-1' });
+      await talk.ask('pause', { threadId: 1 });
+      talk.heading('not available yet');
+      await talk.ask('dataBreakpointInfo', { name: 'rsi' });
+      await talk.ask('setDataBreakpoints', { breakpoints: [{ dataId: 'x' }] });
+      await talk.ask('stepBack', { threadId: 1 });
+      await talk.ask('reverseContinue', { threadId: 1 });
+    } finally {
+      await talk.end();
+    }
+    talk.matches('other-requests');
+  });
+
+  it(`answers ${NONSENSE} nonsense requests over stdio (seed ${SEED}), and works afterwards`, async () => {
+    const random = randomSource(SEED);
+    const one = <T>(list: readonly T[]): T => list[random() % list.length]!;
+    const commands = [
+      'setBreakpoints', 'setFunctionBreakpoints', 'setExceptionBreakpoints', 'scopes', 'variables', 'evaluate', 'readMemory', 'writeMemory', 'disassemble',
+      'stackTrace', 'stepIn', 'next', 'stepOut', 'pause', 'setVariable', 'completions', 'nestscope/inspect', 'nestscope/resolve', 'nestscope/exits', 'goto', '',
+    ]; // prettier-ignore
+    const names = ['threadId', 'frameId', 'variablesReference', 'expression', 'memoryReference', 'count', 'instructionCount', 'breakpoints', 'filters', 'source', 'address', 'data', 'text', 'column']; // prettier-ignore
+    const values = [0, 1, -1, 1.5, 2 ** 40, null, true, '', 'rax', '[[', 'hpa:0x0', 'l9:gva:0x1', 'AAAA', '=', [], [null], [{}], {}, { path: 'a.asm' }, 'x'.repeat(5000)]; // prettier-ignore
+    const talk = Conversation.overStdio();
+    try {
+      await talk.launch({ program: example('hello64'), stopOnEntry: true });
+      await talk.event('stopped');
+      for (let i = 0; i < NONSENSE; i++) {
+        const args = Object.fromEntries(Array.from({ length: random() % 5 }, () => [one(names), one(values)]));
+        await talk.ask(one(commands), args, () => '…');
+      }
+      assert.doesNotMatch(talk.text, /made a mistake/);
+      assert.doesNotMatch(talk.text, /^← refused: *$/m);
+      const { threads } = await talk.ask('threads');
+      assert.equal((threads as unknown[]).length, 1);
+    } finally {
+      await talk.end();
+    }
+  });
+});
