@@ -63,6 +63,24 @@ export interface ClockPort {
   charge(cpu: Cpu, kind: 'exit' | 'entry' | 'delivery' | 'device'): void;
 }
 
+/** A vCPU's local APIC, with the 8259 pair behind its LINT0, as the CPU sees them. */
+export interface InterruptPort {
+  /** Vector of the maskable interrupt that would be taken now were RFLAGS.IF set, -1: none. Changes nothing. */
+  pending(vcpu: number): number;
+  /** Takes that interrupt (IRR → ISR, or the 8259's acknowledge cycle) and gives its vector. Called only when `pending` is not -1. */
+  acknowledge(vcpu: number): number;
+  /** CR8: bits 7:4 of the task-priority register. */
+  readCr8(vcpu: number): number;
+  writeCr8(vcpu: number, value: number): void;
+  /** IA32_APIC_BASE as it is. */
+  apicBase(vcpu: number): bigint;
+  /** False: #GP(0) (reserved bits, or a transition between modes that the manual forbids). */
+  writeApicBase(vcpu: number, value: bigint): boolean;
+  /** IA32_TSC_DEADLINE in TSC ticks (the caller applies TSC offsets) and the x2APIC registers 0x800 to 0x8ff. Undefined: #GP(0). */
+  readMsr(vcpu: number, index: number): bigint | undefined;
+  writeMsr(vcpu: number, index: number, value: bigint): boolean;
+}
+
 /** What the CPU tells the outside (trace, breakpoints). Never changes the machine. */
 export interface ObserverPort {
   exception(cpu: Cpu, vector: number, errorCode: number | undefined): void;
