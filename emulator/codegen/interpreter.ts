@@ -114,8 +114,10 @@ function coldFunction(h: ShapeHandler, functions: InterpreterFunctions): Functio
       f.set(ip).get(0).get(ip).mem(Op.i64_store, State.rip);
       leave(Cold.jump);
     },
-    branch: () => {
-      f.get(0).get(0).mem(Op.i64_load, State.pageIp).get(1).mem(Op.i64_load, Rec.immediate).op(Op.i64_add).mem(Op.i64_store, State.rip);
+    branch: (refuse) => {
+      f.get(0).mem(Op.i64_load, State.pageIp).get(1).mem(Op.i64_load, Rec.immediate).op(Op.i64_add).set(ip);
+      refuse(ip);
+      f.get(0).get(ip).mem(Op.i64_store, State.rip);
       leave(Cold.jump);
     },
   };
@@ -139,7 +141,7 @@ function hotFunction(hot: readonly ShapeHandler[], functions: InterpreterFunctio
     again: () => f.br('L'),
     exit: (c) => f.i32(c).set(code).br('UNDONE'),
     jump: () => f.set(ip).br('GOTO'),
-    branch: () => {
+    branch: (refuse) => {
       // Targets in the same page need no look-up but the page's table.
       f.get(pc).mem(Op.i64_load, Rec.immediate).tee(ip).i64(4096n).op(Op.i64_lt_u).if();
       f.get(table).get(ip).op(Op.i32_wrap_i64).i32(2).op(Op.i32_shl).op(Op.i32_add).mem(Op.i32_load, 0).tee(entry).if();
@@ -149,7 +151,9 @@ function hotFunction(hot: readonly ShapeHandler[], functions: InterpreterFunctio
       f.get(vcpu).mem(Op.i64_load, State.pageIp).get(ip).op(Op.i64_add).set(ip);
       leaveAt(Exit.hot);
       f.end().end();
-      f.get(ip).get(vcpu).mem(Op.i64_load, State.pageIp).op(Op.i64_add).set(ip).br('GOTO');
+      f.get(ip).get(vcpu).mem(Op.i64_load, State.pageIp).op(Op.i64_add).set(ip);
+      refuse(ip);
+      f.br('GOTO');
     },
   };
   const context0: LowerContext = { f, vcpu, pc, context, functions, to, pool: { i32: [], i64: [] } };

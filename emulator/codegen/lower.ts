@@ -26,8 +26,8 @@ export interface Continuation {
   again(): void;
   /** To the IP on top of the stack (i64). */
   jump(): void;
-  /** To the record's page-relative branch target. */
-  branch(): void;
+  /** To the record's page-relative branch target; `refuse` has code that leaves when the target (its local) may not be branched to. */
+  branch(refuse: (ip: number) => void): void;
   /** Leave; the instruction did not happen. */
   exit(code: number): void;
 }
@@ -145,10 +145,10 @@ export class Lowering extends StatementLowering {
         f.end();
         return;
       case 'branch':
-        if (s.condition === undefined) return to.branch();
+        if (s.condition === undefined) return to.branch((ip) => s.canonical && this.refuseNonCanonical(ip));
         this.expr(s.condition);
         f.if();
-        to.branch();
+        to.branch((ip) => s.canonical && this.refuseNonCanonical(ip));
         f.end();
         to.next();
         return;

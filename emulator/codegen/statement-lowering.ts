@@ -20,6 +20,8 @@ export interface LocalPool {
   readonly i64: number[];
 }
 
+const GENERAL_PROTECTION = 13;
+
 export const loadOp: Record<Size, number> = { 1: Op.i64_load8_u, 2: Op.i64_load16_u, 4: Op.i64_load32_u, 8: Op.i64_load };
 export const storeOp: Record<Size, number> = { 1: Op.i64_store8, 2: Op.i64_store16, 4: Op.i64_store32, 8: Op.i64_store };
 /** Offset of the computation's operands in State.scratch. */
@@ -172,6 +174,16 @@ export abstract class StatementLowering {
     f.get(vcpu).i32(vector).mem(Op.i32_store, State.pendingVector);
     f.get(vcpu).i32(errorCode).mem(Op.i32_store, State.pendingErrorCode);
     this.exit(Exit.pending);
+  }
+
+  /** #GP(0) when the IP in a local is not canonical. */
+  protected refuseNonCanonical(ip: number): void {
+    const { f, vcpu } = this;
+    f.get(ip);
+    for (const op of [Op.i64_shl, Op.i64_shr_s]) f.get(vcpu).mem(Op.i64_load, State.canonicalShift).op(op);
+    f.get(ip).op(Op.i64_ne).if();
+    this.raise(GENERAL_PROTECTION, 0);
+    f.end();
   }
 
   /** TLB look-up; on a miss (or a page that is watched, holds code or is not RAM) TypeScript gives a pointer, or says that there is none. */

@@ -91,8 +91,8 @@ export type Statement =
   | { readonly k: 'storesDone'; readonly location: Location & { kind: 'memory' } }
   | { readonly k: 'setFlags'; readonly kind: Expr; readonly a: Expr; readonly b: Expr; /** only when it holds */ readonly when?: Expr }
   | { readonly k: 'writeState'; readonly offset: number; readonly value: Expr }
-  /** Branch to the record's page-relative target, when the condition holds. */
-  | { readonly k: 'branch'; readonly condition?: Expr }
+  /** Branch to the record's page-relative target, when the condition holds; `canonical`: one that is not canonical is #GP(0) at the branch. */
+  | { readonly k: 'branch'; readonly condition?: Expr; readonly canonical: boolean }
   | { readonly k: 'jump'; readonly target: Expr }
   /** The same instruction again (REP) while the condition holds. */
   | { readonly k: 'again'; readonly condition: Expr };

@@ -209,6 +209,17 @@ export class Semantics {
   checkBranch(condition?: Expr): void {
     if (this.shape.segmented) this.checkCodeLimit(this.branchTargetIp(), condition);
   }
+  /** What commits something before it branches asks by itself for the target to be canonical. To be called before the first commit. */
+  checkCanonicalBranch(condition?: Expr): void {
+    if (this.size !== 8) return;
+    const outside = this.isNotCanonical(this.let(this.branchTargetIp()));
+    this.fault(condition === undefined ? outside : bin('and', condition, outside), GENERAL_PROTECTION, 0);
+  }
+  /** 64-bit code: i32 whether an address lies outside the linear-address width in force. */
+  isNotCanonical(address: Temp): Expr {
+    const shift = this.let(un('extend_u', this.state(State.canonicalShift)));
+    return bin('ne', bin('shr_s', bin('shl', address, shift), shift), address);
+  }
   checkCodeLimit(target: Expr, condition?: Expr): void {
     const beyond = bin('gt_u', target, un('extend_u', this.state(State.csLimit)));
     this.fault(condition === undefined ? beyond : bin('and', condition, beyond), GENERAL_PROTECTION, 0);
@@ -224,7 +235,7 @@ export class Semantics {
       this.statements.push({ k: 'jump', target: condition === undefined ? target : select(condition, target, this.nextIp()) });
       return;
     }
-    this.statements.push({ k: 'branch', condition });
+    this.statements.push({ k: 'branch', condition, canonical: this.size === 8 && !this.committed });
   }
   jump(target: Expr): void {
     this.ends = true;

@@ -2,7 +2,7 @@
  * Lowers a region to one WebAssembly function (vcpu, pc) → code: registers and lazy flags in locals, spilled only where the region is left;
  * budget checked at the entry and at loop headers; faults leave at the start of their instruction with exact state.
  */
-import { type Expr, type RegisterRef, type Size, maskOf } from '../../isa/ir';
+import { type Expr, type RegisterRef, type Size, type Statement, maskOf } from '../../isa/ir';
 import { BASE_RIP } from '../../isa/instruction';
 import { SEGMENT_STRIDE, Seg, SegmentState, State } from '../../spec/vcpu-state';
 import { Exit } from '../record';
@@ -148,6 +148,15 @@ class RegionLowering extends StatementLowering {
     }
     this.leaveTo(offset);
   }
+  /** A taken relative branch: within the page its target is as canonical as it is itself. */
+  private branch(s: Statement & { k: 'branch' }, from: number, offset: number): void {
+    if (s.canonical && (offset < 0 || offset > 4095)) {
+      this.flags.settle();
+      this.f.get(this.pageIp).i64(BigInt(offset)).op(Op.i64_add).set(this.ip);
+      this.refuseNonCanonical(this.ip);
+    }
+    this.go(from, offset);
+  }
   private leaveTo(offset: number): void {
     const { f } = this;
     this.flags.settle();
@@ -260,10 +269,10 @@ class RegionLowering extends StatementLowering {
           this.flags.settle();
           f.if();
           this.flags.kind = undefined;
-          this.go(position, block.taken as number);
+          this.branch(s, position, block.taken as number);
           f.end();
           this.go(position, block.next as number);
-        } else this.go(position, block.taken as number);
+        } else this.branch(s, position, block.taken as number);
         return;
       case 'jump':
         this.flags.settle();

@@ -18,9 +18,7 @@ function checkTarget(s: Semantics, target: Expr): Expr {
     return near;
   }
   const t = s.let(target);
-  // 16 for 48-bit linear addresses, 7 for 57-bit ones.
-  const shift = s.let(un('extend_u', s.state(State.canonicalShift)));
-  s.fault(bin('ne', bin('shr_s', bin('shl', t, shift), shift), t), GP, 0);
+  s.fault(s.isNotCanonical(t), GP, 0);
   return t;
 }
 
@@ -47,6 +45,7 @@ const call = body(
   'CALL',
   (s) => {
     s.checkBranch();
+    s.checkCanonicalBranch();
     push(s, zx(s.size, s.nextIp()));
     s.branch();
   },
@@ -84,6 +83,7 @@ const loop = body(
     if (s.shape.parameter < 2) taken = bin('and', taken, s.condition(s.shape.parameter === 1 ? 4 : 5));
     const t = s.let(taken);
     s.checkBranch(t);
+    s.checkCanonicalBranch(t);
     s.setGpr(RCX, count, s.shape.address);
     s.branch(t);
   },
