@@ -13,7 +13,8 @@ export interface Import {
   readonly target?: string;
 }
 
-const skippedFolders = new Set(['node_modules', 'dist', 'out', '.git', '.vscode-server', '.vscode-test']);
+// `.git` is a file in a worktree.
+const skipped = new Set(['node_modules', 'dist', 'out', '.git', '.vscode-server', '.vscode-test']);
 
 /** Every file below a folder (a path from the root, with `/`), without what is installed or built. */
 export function filesBelow(folder: string): string[] {
@@ -21,8 +22,8 @@ export function filesBelow(folder: string): string[] {
   if (!existsSync(absolute)) return [];
   return readdirSync(absolute, { withFileTypes: true }).flatMap((entry) => {
     const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
-    if (entry.isDirectory()) return skippedFolders.has(entry.name) ? [] : filesBelow(path);
-    return [path];
+    if (skipped.has(entry.name)) return [];
+    return entry.isDirectory() ? filesBelow(path) : [path];
   });
 }
 

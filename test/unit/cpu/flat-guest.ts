@@ -66,9 +66,9 @@ export function runToEnd(m: Machine, slice = 100_000, limit = 1_000_000): StopRe
   throw new Error('the guest does not end');
 }
 /** Runs to the first exception: its vector, error code and RIP as text, with the machine stopped at the handler. */
-export function firstException(m: Machine): string {
+export function firstException(m: Machine, slice?: number): string {
   m.breakOn.exception = true;
-  const stop = runToEnd(m);
+  const stop = runToEnd(m, slice);
   if (stop.kind !== 'exception') return stop.kind;
   const { vector, errorCode, rip } = stop.exception;
   return `${vector}${errorCode === undefined ? '' : `(${errorCode})`} at ${rip.toString(16)}`;

@@ -46,7 +46,8 @@ for (const tier of ['interpreter', 'jit'] as const)
       // dec ecx; jz far; jmp back
       const loop = [0xff, 0xc9, 0x0f, 0x84, ...rel32(0x2000), 0xeb, 0xf6];
       const m = await atTheEdge(LOW_EDGE, 0x100, loop, tier, { rcx: 5000 });
-      assert.equal(firstException(m), '13(0) at 7ffffffff102');
+      // Short slices: regions are compiled between them.
+      assert.equal(firstException(m, 50), '13(0) at 7ffffffff102');
       assert.equal(register(m, 'rcx'), 0n);
       assert.equal(m.steps, 1 + 1 + 3 * 4999 + 2);
       assert.equal(tier === 'jit', m.tiers.compiled > 0);
