@@ -2,6 +2,7 @@
  * Reading and writing model-specific registers by the table of spec/msr (SDM volume 2, "RDMSR", "WRMSR"; volume 4), for the instructions
  * and for the MSR areas of VM entries and exits.
  */
+import { MiscEnable } from '../spec/cpuid';
 import { Cr0, Efer } from '../spec/registers';
 import { FIXED_MTRRS, Msr, msrRow, msrTable, mtrrSlot } from '../spec/msr';
 import type { MsrRow } from '../spec/msr';
@@ -18,10 +19,6 @@ const RDX = 2;
 const QUAD = 64;
 const LOCK = 1n;
 const FEATURE_CONTROL_WRITABLE = 7n;
-const FAST_STRINGS = 1n;
-const ENABLE_MONITOR = 1n << 18n;
-/** MISC_ENABLE: limit CPUID maximum, execute-disable off. */
-const MISC_ENABLE_NOT_MODELLED = (1n << 22n) | (1n << 34n);
 const DEBUGCTL_WRITABLE = 3n;
 const APIC_GLOBAL_ENABLE = 1n << 11n;
 const MTRR_DEF_TYPE_WRITABLE = 0xcffn;
@@ -34,7 +31,7 @@ const exists = (cpu: Cpu, row: MsrRow): boolean => !row.needs || row.needs.some(
 /** Sets every MSR of the table to its power-on value. */
 export function resetMsrs(cpu: Cpu): void {
   for (const row of msrTable) if (row.slot !== undefined) cpu.set64(row.slot, row.reset);
-  if (cpu.model.features.has('monitor')) cpu.set64(State.miscEnable, cpu.get64(State.miscEnable) | ENABLE_MONITOR);
+  if (cpu.model.features.has('monitor')) cpu.set64(State.miscEnable, cpu.get64(State.miscEnable) | MiscEnable.monitor);
   cpu.set64(State.random, BigInt(cpu.index));
 }
 
@@ -104,8 +101,7 @@ export function writeMsr(cpu: Cpu, ports: CpuPorts, index: number, value: bigint
     case 'mtrr-fixed':
       return bytesOf(value).every((type) => MTRR_TYPES.includes(type)) && store(value);
     case 'misc-enable':
-      if (value & MISC_ENABLE_NOT_MODELLED) return refuseNotModelled(cpu, 'WRMSR to IA32_MISC_ENABLE sets a feature that is not built');
-      return store((cpu.get64(State.miscEnable) & ~miscEnableWritable(cpu)) | (value & miscEnableWritable(cpu)));
+      return writeMiscEnable(cpu, value);
     case 'debugctl':
       if (value & ~DEBUGCTL_WRITABLE) return false;
       return value === 0n
@@ -118,7 +114,21 @@ export function writeMsr(cpu: Cpu, ports: CpuPorts, index: number, value: bigint
 }
 
 const withinPhysicalWidth = (cpu: Cpu, value: bigint): boolean => value >> BigInt(cpu.model.maxPhyAddr) === 0n;
-const miscEnableWritable = (cpu: Cpu): bigint => FAST_STRINGS | (cpu.model.features.has('monitor') ? ENABLE_MONITOR : 0n);
+
+/** IA32_MISC_ENABLE: what the model has not keeps its value. Switching execute-disable off takes IA32_EFER.NXE with it. */
+function writeMiscEnable(cpu: Cpu, value: bigint): true {
+  let writable: bigint = MiscEnable.fastStrings | MiscEnable.limitCpuid;
+  if (cpu.model.features.has('monitor')) writable |= MiscEnable.monitor;
+  if (cpu.model.features.has('nx')) writable |= MiscEnable.executeDisableOff;
+  const stored = (cpu.get64(State.miscEnable) & ~writable) | (value & writable);
+  cpu.set64(State.miscEnable, stored);
+  if (stored & MiscEnable.executeDisableOff && cpu.efer & Efer.NXE) {
+    cpu.set64(State.efer, cpu.efer & ~Efer.NXE);
+    cpu.mmu.flushAll(cpu);
+    cpu.modeChanged();
+  }
+  return true;
+}
 
 function refuseNotModelled(cpu: Cpu, sentence: string): false {
   cpu.notModelled(sentence);
@@ -136,7 +146,7 @@ function writeSegmentBase(cpu: Cpu, segment: number, base: bigint): true {
 function writeEfer(cpu: Cpu, value: bigint): boolean {
   let allowed = Efer.LME | Efer.LMA;
   if (cpu.model.features.has('syscall')) allowed |= Efer.SCE;
-  if (cpu.model.features.has('nx')) allowed |= Efer.NXE;
+  if (cpu.model.features.has('nx') && !(cpu.get64(State.miscEnable) & MiscEnable.executeDisableOff)) allowed |= Efer.NXE;
   if (value & ~allowed) return false;
   const old = cpu.efer;
   if (cpu.cr0 & Cr0.PG && (value ^ old) & Efer.LME) return false;

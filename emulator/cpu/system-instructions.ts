@@ -2,7 +2,7 @@
  * The call-outs by name: instructions carried out in TypeScript. Here are the ones that need no file of their own (CPUID, HLT, time,
  * caches, XCR0, refusals of units that are not built, VMX instructions handed on); the rest is merged in.
  */
-import { cpuid } from '../spec/cpuid';
+import { MiscEnable, cpuid } from '../spec/cpuid';
 import { Activity, Cr0, Cr4, Vector } from '../spec/registers';
 import { State } from '../spec/vcpu-state';
 import { controlRegisterInstructions } from './control-registers';
@@ -41,6 +41,7 @@ const cpuidHandler: SystemHandler = (cpu, insn, ports) => {
     osxsave: (cpu.cr4 & Cr4.OSXSAVE) !== 0n,
     ospke: (cpu.cr4 & Cr4.PKE) !== 0n,
     initialApicId: cpu.index,
+    miscEnable: cpu.get64(State.miscEnable),
   };
   const result = cpuid(cpu.model, cpu.gpr32(RAX), cpu.gpr32(RCX), context);
   cpu.setGpr32(RAX, result.eax);
@@ -116,12 +117,9 @@ const clflush: SystemHandler = (cpu, insn) => {
   return linear === undefined || cpu.loadLinear(linear, 1) === undefined ? Outcome.pending : Outcome.next;
 };
 
-/** IA32_MISC_ENABLE bit 18: MONITOR and MWAIT are there. */
-const ENABLE_MONITOR = 1n << 18n;
-
 /** MONITOR arms the monitor on the line at DS:RAX (another segment by an override), which it reads as a byte load does. */
 const monitor: SystemHandler = (cpu, insn, ports) => {
-  if (insn.lock || cpu.cpl !== 0 || !(cpu.get64(State.miscEnable) & ENABLE_MONITOR)) return invalidOpcode(cpu);
+  if (insn.lock || cpu.cpl !== 0 || !(cpu.get64(State.miscEnable) & MiscEnable.monitor)) return invalidOpcode(cpu);
   if (instructionExits(cpu, ports, 'MONITOR', insn.length)) return Outcome.exited;
   if (cpu.gpr32(RCX) !== 0) return generalProtection(cpu);
   const offset = BigInt.asUintN(insn.addressSize * 8, cpu.gpr(RAX));
@@ -136,7 +134,7 @@ const monitor: SystemHandler = (cpu, insn, ports) => {
  * a loop around it sees every store.
  */
 const mwait: SystemHandler = (cpu, insn, ports) => {
-  if (insn.lock || cpu.cpl !== 0 || !(cpu.get64(State.miscEnable) & ENABLE_MONITOR)) return invalidOpcode(cpu);
+  if (insn.lock || cpu.cpl !== 0 || !(cpu.get64(State.miscEnable) & MiscEnable.monitor)) return invalidOpcode(cpu);
   if (instructionExits(cpu, ports, 'MWAIT', insn.length)) return Outcome.exited;
   if (cpu.gpr32(RCX) & ~MWAIT_INTERRUPT_BREAK) return generalProtection(cpu);
   cpu.set32(State.monitorArmed, 0);

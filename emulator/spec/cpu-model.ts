@@ -8,6 +8,31 @@ export interface CpuModel {
   /** 57 with the feature `la57`. */
   readonly linearBits: 48 | 57;
   readonly features: ReadonlySet<CpuFeature>;
+  readonly units: CpuUnits;
+}
+
+/** A cache as CPUID leaf 4 describes it. Nothing is cached here: software asks, and wants an answer that fits the model. */
+export interface CacheLevel {
+  readonly level: 1 | 2 | 3;
+  readonly kind: 'data' | 'instruction' | 'unified';
+  readonly ways: number;
+  readonly sets: number;
+  /** All cores of the package share it. */
+  readonly shared: boolean;
+}
+
+/** What a model has a number of. */
+export interface CpuUnits {
+  /** Highest basic CPUID leaf. */
+  readonly maxBasicLeaf: number;
+  readonly caches: readonly CacheLevel[];
+  /** Cache descriptors of CPUID leaf 2. */
+  readonly cacheDescriptors: readonly number[];
+  readonly machineCheckBanks: number;
+  /** Entries of the last-branch record stack, 0: there is none. */
+  readonly lastBranches: 0 | 4 | 16 | 32;
+  /** General-purpose performance counters, 0: no architectural performance monitoring. */
+  readonly performanceCounters: 0 | 2 | 4;
 }
 
 /** Features that models may lack, by the names that a launch configuration uses. Everything else that is built is always there. */

@@ -3,12 +3,31 @@
  * 'haswell,-ept,+la57,maxphyaddr=40'. A model lists only what is built, so it shows less than its namesake has.
  */
 import { UserError } from '../user-error';
-import { CPU_FEATURES, type CpuFeature, type CpuModel, FEATURE_NEEDS } from './cpu-model';
+import { type CacheLevel, CPU_FEATURES, type CpuFeature, type CpuModel, type CpuUnits, FEATURE_NEEDS } from './cpu-model';
 
-function model(name: string, signature: number, maxPhyAddr: number, features: readonly CpuFeature[]): CpuModel {
+function model(name: string, signature: number, maxPhyAddr: number, features: readonly CpuFeature[], units: CpuUnits): CpuModel {
   const set = new Set(features);
-  return { name, signature, maxPhyAddr, linearBits: set.has('la57') ? 57 : 48, features: set };
+  return { name, signature, maxPhyAddr, linearBits: set.has('la57') ? 57 : 48, features: set, units };
 }
+
+const LINE = 64;
+const cache = (level: 1 | 2 | 3, kind: CacheLevel['kind'], kib: number, ways: number, shared = false): CacheLevel => ({
+  level,
+  kind,
+  ways,
+  sets: (kib * 1024) / (ways * LINE),
+  shared,
+});
+const level1 = [cache(1, 'data', 32, 8), cache(1, 'instruction', 32, 8)];
+/** "Encoding of CPUID Leaf 2 Descriptors": 2CH and 30H are the level-1 caches above, F0H 64-byte prefetching, FFH says that leaf 4 has it all. */
+const units = {
+  // 7DH: level 2 of 2 MiB, 8 ways.
+  qemu64: { maxBasicLeaf: 7, caches: [...level1, cache(2, 'unified', 2048, 8)], cacheDescriptors: [0x7d, 0x30, 0x2c], machineCheckBanks: 4, lastBranches: 0, performanceCounters: 0 },
+  // 4EH: level 2 of 6 MiB, 24 ways.
+  penryn: { maxBasicLeaf: 0xa, caches: [...level1, cache(2, 'unified', 6144, 24, true)], cacheDescriptors: [0x4e, 0x30, 0x2c, 0xf0], machineCheckBanks: 6, lastBranches: 4, performanceCounters: 2 },
+  haswell: { maxBasicLeaf: 0xd, caches: [...level1, cache(2, 'unified', 256, 8), cache(3, 'unified', 8192, 16, true)], cacheDescriptors: [0xff, 0xf0], machineCheckBanks: 9, lastBranches: 16, performanceCounters: 4 },
+  'skylake-server': { maxBasicLeaf: 0x16, caches: [...level1, cache(2, 'unified', 1024, 16), cache(3, 'unified', 14080, 11, true)], cacheDescriptors: [0xff, 0xf0], machineCheckBanks: 20, lastBranches: 32, performanceCounters: 4 },
+} satisfies Record<string, CpuUnits>; // prettier-ignore
 
 /** The least that a processor with Intel 64 has. */
 const intel64: readonly CpuFeature[] = ['nx', 'cx16', 'syscall'];
@@ -21,10 +40,10 @@ const skylakeServer: readonly CpuFeature[] = [...haswell, 'smap', 'pku', 'adx', 
 
 export const cpuModels: Readonly<Record<string, CpuModel>> = {
   // Family 15, model 6, stepping 1: a 64-bit processor without virtualization.
-  qemu64: model('qemu64', 0x00000f61, 40, intel64),
-  penryn: model('penryn', 0x0001067a, 40, penryn),
-  haswell: model('haswell', 0x000306c3, 39, haswell),
-  'skylake-server': model('skylake-server', 0x00050654, 46, skylakeServer),
+  qemu64: model('qemu64', 0x00000f61, 40, intel64, units.qemu64),
+  penryn: model('penryn', 0x0001067a, 40, penryn, units.penryn),
+  haswell: model('haswell', 0x000306c3, 39, haswell, units.haswell),
+  'skylake-server': model('skylake-server', 0x00050654, 46, skylakeServer, units['skylake-server']),
 };
 export const defaultCpuModel: CpuModel = cpuModels['skylake-server'];
 
@@ -83,5 +102,5 @@ export function cpuModelNamed(text: string): CpuModel {
         const why = switches.off.has(needed) ? `${needed} is switched off` : `the model ${name} has no ${needed}`;
         throw new UserError(`CPU model "${text}": ${feature} needs ${needed}, but ${why}`, 'cpu-model-mix');
       }
-  return { ...model(name, base.signature, switches.maxPhyAddr ?? base.maxPhyAddr, [...features]), name: text };
+  return { ...model(name, base.signature, switches.maxPhyAddr ?? base.maxPhyAddr, [...features], base.units), name: text };
 }
