@@ -158,6 +158,7 @@ export class Runner {
       case 'not-modelled':
       case 'internal-error':
       case 'triple-fault':
+      case 'vmx-abort':
         return { reason: 'exception', cause: reason, exitView: false };
       case 'breakpoint': {
         const mine = this.atBreakpoint(reason);

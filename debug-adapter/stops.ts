@@ -43,6 +43,12 @@ export function stopInWords(stop: StopReason | undefined, symbols: SymbolSource)
       };
     case 'triple-fault':
       return tripleFaultInWords(stop.chain, symbols);
+    case 'vmx-abort':
+      return {
+        id: 'VMX_ABORT',
+        title: 'VMX abort',
+        text: `A VM exit could not be completed, and the processor went to the shutdown state. VMX-abort indicator ${stop.indicator}: ${stop.sentence}`,
+      };
     case 'halted':
       return {
         id: 'HALTED',

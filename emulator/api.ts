@@ -30,6 +30,7 @@ export type StopReason =
   | { readonly kind: 'vm-entry-failure'; readonly failure: VmEntryFailureRecord }
   | { readonly kind: 'exception'; readonly exception: ExceptionRecord }
   | { readonly kind: 'triple-fault'; readonly chain: readonly ExceptionRecord[] }
+  | { readonly kind: 'vmx-abort'; /** VMX-abort indicator and what it means. */ readonly indicator: number; readonly sentence: string }
   | { readonly kind: 'halted'; /** HLT with interrupts off: for ever. */ readonly level: Level }
   | { readonly kind: 'guest-exit'; readonly value: number }
   | { readonly kind: 'not-modelled'; readonly sentence: string }

@@ -138,6 +138,10 @@ class EmulatedMachine implements Machine {
           const failure = { event: 'entry-failure', n: position(cpu), vcpu: cpu.index, level: 1, ...report } as const;
           this.note(failure, this.breakOn.vmEntryFailure ? { kind: 'vm-entry-failure', failure } : undefined);
         },
+        abort: (_cpu, indicator, sentence) => {
+          this.endedBy = { kind: 'vmx-abort', indicator, sentence };
+          this.processor.eventStop = true;
+        },
       },
     });
     const ports: CpuPorts = {
@@ -225,6 +229,7 @@ class EmulatedMachine implements Machine {
         this.endedBy = { kind: 'halted', level: levelOf(vcpu) };
         return this.endedBy;
       case 'shutdown': {
+        if (this.endedBy !== undefined) return this.endedBy;
         const last = this.trace.exceptions[this.trace.exceptions.length - 1];
         const chain = last === undefined ? [] : this.trace.exceptions.filter((e) => e.n === last.n);
         this.endedBy = { kind: 'triple-fault', chain };

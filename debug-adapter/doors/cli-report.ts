@@ -78,6 +78,8 @@ export function endOf(stop: StopReason, steps: number): { readonly status: numbe
         sentence: `The guest ended in a triple fault after ${steps} steps${chain === '' ? '' : `: ${chain}`}.`,
       };
     }
+    case 'vmx-abort':
+      return { status: Status.tripleFault, sentence: `VMX abort ${stop.indicator} after ${steps} steps: ${stop.sentence}` };
     case 'not-modelled':
       return { status: Status.notModelled, sentence: stop.sentence };
     case 'internal-error':

@@ -103,10 +103,8 @@ export function writeMsr(cpu: Cpu, ports: CpuPorts, index: number, value: bigint
     case 'misc-enable':
       return writeMiscEnable(cpu, value);
     case 'debugctl':
-      if (value & ~DEBUGCTL_WRITABLE) return false;
-      return value === 0n
-        ? store(value)
-        : refuseNotModelled(cpu, 'last-branch records and single-step on branches: WRMSR to IA32_DEBUGCTL');
+      // LBR has no effect that could be seen: there are no last-branch records. BTF counts when TF is set (cpu/processor).
+      return (value & ~DEBUGCTL_WRITABLE) === 0n && store(value);
     case 'apic-base':
       if (value & APIC_GLOBAL_ENABLE) return refuseNotModelled(cpu, 'the local APIC: WRMSR to IA32_APIC_BASE enables it');
       return (value & 0xffn) === 0n && value >> BigInt(cpu.model.maxPhyAddr) === 0n && store(value);

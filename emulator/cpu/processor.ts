@@ -27,6 +27,7 @@ const CHUNK = 1_000_000;
 const SHADOW = 3; // blocking by STI and by MOV SS
 const BS = 1 << 14;
 const BT = 1 << 15;
+const DEBUGCTL_BTF = 2;
 const ACTIVITY_HLT = 1;
 const ACTIVITY_SHUTDOWN = 2;
 /** Call-outs after which an STI or MOV SS shadow that stands is their own. */
@@ -75,10 +76,10 @@ export class Processor {
       if (cpu.stop !== undefined) return 'stopped';
       if (this.eventStop) return 'event';
       const activity = cpu.i32[State.activity >> 2];
-      if (activity === ACTIVITY_SHUTDOWN) return 'shutdown';
       const left = last - cpu.getF64(State.steps);
       if (left <= 0) return 'budget';
       if (this.beforeInstruction()) continue;
+      if (activity === ACTIVITY_SHUTDOWN) return 'shutdown';
       if (activity === ACTIVITY_HLT) return 'halted';
       if (activity > ACTIVITY_SHUTDOWN) {
         cpu.notModelled('the wait-for-SIPI activity state (several processors)');
@@ -86,6 +87,10 @@ export class Processor {
       }
       const shadow = cpu.i32[State.interruptibility >> 2] & SHADOW;
       const resume = cpu.i32[State.systemFlags >> 2] & Flag.RF;
+      if (cpu.i32[State.boundary >> 2] & 1 && cpu.i32[State.debugctl >> 2] & DEBUGCTL_BTF) {
+        cpu.notModelled('single-step on branches (RFLAGS.TF with IA32_DEBUGCTL.BTF)');
+        continue;
+      }
       const watched = breakpointsEnabled(cpu);
       if (watched && this.atBreakpointRegister(resume, shadow)) continue;
       const single = cpu.i32[State.boundary >> 2] !== 0 || shadow !== 0 || resume !== 0 || watched;
@@ -115,7 +120,7 @@ export class Processor {
     }
     const pendingDebug = cpu.i32[State.pendingDebug >> 2];
     const conditions = (pendingDebug & (BS | BT)) | (pendingDebug & ENABLED_BREAKPOINT ? pendingDebug & 15 : 0);
-    if (conditions !== 0 && (cpu.i32[State.interruptibility >> 2] & 2) === 0) {
+    if (conditions !== 0 && (cpu.i32[State.interruptibility >> 2] & 2) === 0 && cpu.i32[State.activity >> 2] < ACTIVITY_SHUTDOWN) {
       cpu.set32(State.pendingDebug, 0);
       this.concludeException(deliverDebugTrap(cpu, ports, conditions));
       return true;

@@ -48,7 +48,7 @@ export class Resolver {
       return { input, steps, failure: `level ${level} does not exist now: there is no current VMCS`, summary: `L${level} has no state: there is no current VMCS` }; // prettier-ignore
     const facts = this.facts(cpu, context);
     const tables: TableMemory =
-      context.eptPointer === 0 ? this.direct : { ...this.direct, locate: (gpa) => this.throughEpt(context, facts, gpa) };
+      context.eptRoot === undefined ? this.direct : { ...this.direct, locate: (gpa) => this.throughEpt(context, facts, gpa) };
     const parts: string[] = [];
     let gpa: number;
     let rights = Right.read | Right.write | Right.execute | Right.user;
@@ -93,9 +93,9 @@ export class Resolver {
     }
     let hpa = gpa;
     parts.push(`GPA ${hex(gpa)}`);
-    if (context.eptPointer !== 0) {
+    if (context.eptRoot !== undefined) {
       const w = this.ept;
-      const result = w.walk(eptFormat, context.eptPointer, ...halves(BigInt(gpa)), facts, this.direct, (s) =>
+      const result = w.walk(eptFormat, context.eptRoot, ...halves(BigInt(gpa)), facts, this.direct, (s) =>
         steps.push(describe(s, 'ept', facts)),
       );
       if (result !== WalkResult.ok) {
@@ -127,7 +127,8 @@ export class Resolver {
   }
 
   private throughEpt(context: TranslationContext, facts: PagingFacts, gpa: number): number {
-    const ok = this.ept.walk(eptFormat, context.eptPointer, ...halves(BigInt(gpa)), facts, this.direct) === WalkResult.ok;
+    const root = context.eptRoot;
+    const ok = root !== undefined && this.ept.walk(eptFormat, root, ...halves(BigInt(gpa)), facts, this.direct) === WalkResult.ok;
     return ok ? this.ept.page + (gpa % 4096) : -1;
   }
   private outside(hpa: number): string {

@@ -82,9 +82,9 @@ export function pageTableNodes(cpu: Cpu, memory: PhysicalMemory, resolver: Resol
   const context = contextOf(cpu, memory, level);
   if (context === undefined) return [];
   const pdptes = ept ? undefined : context.paging?.pdptes;
-  const root = ept ? context.eptPointer : context.paging?.root;
+  const root = ept ? context.eptRoot : context.paging?.root;
   const format = ept ? eptFormat : context.paging?.format;
-  if (format === undefined || root === undefined || (ept && root === 0)) return [];
+  if (format === undefined || root === undefined) return [];
   const locate = (address: number): number | undefined => (ept ? address : resolver.toHpa(cpu, level, 'gpa', BigInt(address)));
   let table = root;
   let prefix = 0n;
@@ -121,10 +121,10 @@ function roots(cpu: Cpu, memory: PhysicalMemory): InspectNode[] {
   for (const level of [2, 1] as const) {
     const context = contextOf(cpu, memory, level);
     if (context === undefined) continue;
-    const { paging, eptPointer } = context;
+    const { paging, eptRoot } = context;
     nodes.push({ id: `page-tables/guest${level}`, label: `L${level} CR3`, value: paging && hex(paging.root), description: paging ? paging.format.name : 'paging is off', expandable: paging !== undefined }); // prettier-ignore
-    if (eptPointer !== 0)
-      nodes.push({ id: `page-tables/ept${level}`, label: `L${level} EPT`, value: hex(eptPointer), description: '4-level EPT', expandable: true, memory: { space: 'hpa', level: 1, address: BigInt(eptPointer) } }); // prettier-ignore
+    if (eptRoot !== undefined)
+      nodes.push({ id: `page-tables/ept${level}`, label: `L${level} EPT`, value: hex(eptRoot), description: '4-level EPT', expandable: true, memory: { space: 'hpa', level: 1, address: BigInt(eptRoot) } }); // prettier-ignore
   }
   return nodes;
 }

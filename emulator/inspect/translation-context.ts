@@ -3,7 +3,7 @@ import type { Level } from '../api';
 import type { Cpu } from '../cpu/cpu';
 import type { PhysicalMemory } from '../memory/physical-memory';
 import { Mmu } from '../mmu/mmu';
-import { type PagingFormat, guest32BitPlain, guest32BitPse, guest4Level, guest5Level, guestPae } from '../spec/paging';
+import { type PagingFormat, guest32BitPlain, guest32BitPse, guest4Level, guest5Level, guestPae, eptRoot } from '../spec/paging';
 import { State } from '../spec/vcpu-state';
 import { Field } from '../spec/vmcs-fields';
 import { Vmcs } from '../vmx/vmcs';
@@ -17,8 +17,8 @@ export interface TranslationContext {
         readonly pdptes?: readonly bigint[];
       }
     | undefined;
-  /** Host-physical address of the EPT PML4, 0: no EPT. */
-  readonly eptPointer: number;
+  /** Host-physical address of the EPT PML4; undefined: no EPT. */
+  readonly eptRoot: number | undefined;
   readonly longMode: boolean;
   readonly nx: boolean;
 }
@@ -51,7 +51,7 @@ export function contextOf(cpu: Cpu, memory: PhysicalMemory, level: Level): Trans
     const paging = Mmu.guestPaging(cpu);
     return {
       paging: paging?.format === guestPae ? { ...paging, pdptes: registers() } : paging,
-      eptPointer: cpu.getF64(State.eptPointer),
+      eptRoot: cpu.getF64(State.eptPointer) === 0 ? undefined : eptRoot(cpu.getF64(State.eptPointer)),
       longMode: cpu.longMode,
       nx: (cpu.efer & 0x800n) !== 0n,
     };
@@ -62,7 +62,7 @@ export function contextOf(cpu: Cpu, memory: PhysicalMemory, level: Level): Trans
     const longMode = (vmcs.u32(Field.primaryVmExitControls) & 0x200) !== 0;
     // A VM exit loads the host's PDPTEs from memory.
     const hostPdptes = (): bigint[] => pdptesInMemory(memory, Number(vmcs.u64(Field.hostCr3) & 0xffffffe0n));
-    return { paging: pagingOf(vmcs.u64(Field.hostCr0), vmcs.u64(Field.hostCr3), vmcs.u64(Field.hostCr4), longMode, hostPdptes), eptPointer: 0, longMode, nx: (cpu.efer & 0x800n) !== 0n }; // prettier-ignore
+    return { paging: pagingOf(vmcs.u64(Field.hostCr0), vmcs.u64(Field.hostCr3), vmcs.u64(Field.hostCr4), longMode, hostPdptes), eptRoot: undefined, longMode, nx: (cpu.efer & 0x800n) !== 0n }; // prettier-ignore
   }
   const longMode = (vmcs.u32(Field.vmEntryControls) & 0x200) !== 0;
   const secondary = (vmcs.u32(Field.primaryProcessorBasedVmExecutionControls) & 0x80000000) !== 0;
@@ -74,7 +74,7 @@ export function contextOf(cpu: Cpu, memory: PhysicalMemory, level: Level): Trans
       : pdptesInMemory(memory, Number(guestCr3 & 0xffffffe0n));
   return {
     paging: pagingOf(vmcs.u64(Field.guestCr0), guestCr3, vmcs.u64(Field.guestCr4), longMode, guestPdptes),
-    eptPointer: ept ? Number(vmcs.u64(Field.eptPointer) & ADDRESS) : 0,
+    eptRoot: ept ? Number(vmcs.u64(Field.eptPointer) & ADDRESS) : undefined,
     longMode,
     nx: (vmcs.u64(Field.guestIa32Efer) & 0x800n) !== 0n || (cpu.efer & 0x800n) !== 0n,
   };

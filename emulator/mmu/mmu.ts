@@ -2,7 +2,7 @@
  * Translation and checked access for one machine's vCPUs: TLB look-up and fill through the one walker, #PF and EPT-violation details, the slow
  * path of generated code, MMIO (SDM volume 3, "Paging", "EPT Violations", "EPT Misconfigurations"). Not modelled: EPT mode-based execute and PML.
  */
-import { type PagingFacts, Right, eptFormat, guestPae, pdpteAddress, pdpteReserved } from '../spec/paging';
+import { type PagingFacts, Right, eptFormat, eptRoot, guestPae, pdpteAddress, pdpteReserved } from '../spec/paging';
 import { Ar } from '../spec/descriptors';
 import { Mode, RAM_FIRST, Seg, State, TlbEntry } from '../spec/vcpu-state';
 import { type MmioRegion, PageFlag, type PhysicalMemory } from '../memory/physical-memory';
@@ -271,7 +271,8 @@ export class Mmu implements CheckedAccess {
     const lo = gpa >>> 0;
     const hi = Math.floor(gpa / 0x1_0000_0000) >>> 0;
     const w = this.eptWalker;
-    const result = hi >= 0x10000 ? WalkResult.notPresent : w.walk(eptFormat, cpu.f64[State.eptPointer >> 3], lo, hi, facts, this.eptTables);
+    const result =
+      hi >= 0x10000 ? WalkResult.notPresent : w.walk(eptFormat, eptRoot(cpu.f64[State.eptPointer >> 3]), lo, hi, facts, this.eptTables);
     if (result === WalkResult.ok && (w.rights & bits) === bits) {
       if (this.eptMarksDirty(cpu)) w.markUsed(eptFormat, (bits & 2) !== 0, this.eptTables);
       return true;

@@ -107,6 +107,9 @@ const guest32Bit = (isLeaf: PagingFormat['isLeaf']): PagingFormat => ({
 export const guest32BitPse = guest32Bit((level, lo) => level === 1 || (lo & PS) !== 0);
 export const guest32BitPlain = guest32Bit((level) => level === 1);
 
+/** Physical address of the EPT PML4 table that an EPTP names (bits 51:12). */
+export const eptRoot = (eptp: number): number => eptp - (eptp % 4096);
+
 /** EPT: "Formats of EPTP and EPT Paging-Structure Entries"; reserved covers "EPT Misconfigurations". */
 export const eptFormat: PagingFormat = {
   name: 'EPT',

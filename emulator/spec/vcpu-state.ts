@@ -71,7 +71,7 @@ export const State = {
   vmxInternal: 0x3a4, // i32, free for vmx/ (launch-state and shadow bits)
   vmxonPointer: 0x3a8, // f64, physical address, -1 when outside VMX operation
   currentVmcs: 0x3b0, // f64, physical address, -1 when there is none
-  eptPointer: 0x3b8, // f64, physical address of the EPT PML4 in use, 0 when EPT is off
+  eptPointer: 0x3b8, // f64, the EPTP in use (its low bits are never all 0), 0 when EPT is off
   vpid: 0x3c0, // i32
   eptMode: 0x3c4, // i32, bit 0 A/D enabled; other bits free for vmx/
   vmxScratch: 0x3c8, // 15 × i64, free for vmx/ (serialised like everything here)

@@ -1,17 +1,16 @@
 /**
- * VM entry: SDM volume 3, "VM Entries": the checks, loading the guest, event injection. Not modelled, with a sentence each: guests in
- * real-address mode or virtual-8086 mode, IA32_DEBUGCTL bits, long MSR areas.
+ * VM entry: SDM volume 3, "VM Entries": the checks, loading the guest, event injection.
  */
 import type { Cpu } from '../cpu/cpu';
 import { Outcome } from '../cpu/outcome';
 import { paePaging } from '../mmu/guest-access';
 import { ExitReason } from '../spec/exit-reasons';
 import { EventType, Interruptibility } from '../spec/registers';
-import { Flag, State } from '../spec/vcpu-state';
+import { State } from '../spec/vcpu-state';
 import { VmError } from '../spec/vm-instruction-errors';
 import { OTHER_EVENT } from '../spec/vmcs-formats';
 import { Field } from '../spec/vmcs-fields';
-import { EntryControl, Primary, Secondary } from '../spec/vmx-controls';
+import { Primary, Secondary } from '../spec/vmx-controls';
 import type { CheckContext, CheckRow } from './checks/check-row';
 import { controlOrHostFailure, describeFailure, guestFailure } from './checks/entry-checks';
 import { vmcsCheckContext } from './checks/vmcs-check-context';
@@ -54,13 +53,8 @@ export function enterGuest(vmx: VmxContext, cpu: Cpu, instruction: EntryInstruct
       describeFailure(refusal, context),
     );
   }
-  const hostGap = notModelledHost(vmx, vmcs);
-  if (hostGap !== undefined) return cpu.notModelled(hostGap);
-
   const guest = guestFailure(context, changed);
   if (guest) return failEntry(vmx, cpu, instruction, from, ExitReason.INVALID_GUEST_STATE, guest.qualification, guest, context);
-  const guestGap = notModelledGuest(vmcs);
-  if (guestGap !== undefined) return cpu.notModelled(guestGap);
   cpu.set32(VmxState.changed, 0);
 
   return loadGuest(vmx, cpu, vmcs, instruction, from);
@@ -120,9 +114,8 @@ function loadGuest(vmx: VmxContext, cpu: Cpu, vmcs: Vmcs, instruction: EntryInst
   const usesEpt = (secondary & Secondary.enableEpt) !== 0;
   const usesVpid = (secondary & Secondary.enableVpid) !== 0;
   cpu.set32(State.vmxMode, VmxMode.nonRoot);
-  const eptp = vmcs.u32(Field.eptPointer);
-  cpu.setF64(State.eptPointer, usesEpt ? vmcs.high32(Field.eptPointer) * 0x1_0000_0000 + ((eptp & 0xffff_f000) >>> 0) : 0);
-  cpu.set32(State.eptMode, usesEpt && eptp & 0x40 ? EptMode.accessedDirty : 0);
+  cpu.setF64(State.eptPointer, usesEpt ? vmcs.address(Field.eptPointer) : 0);
+  cpu.set32(State.eptMode, usesEpt && vmcs.u32(Field.eptPointer) & 0x40 ? EptMode.accessedDirty : 0);
   cpu.set32(State.vpid, usesVpid ? vmcs.u32(Field.virtualProcessorIdentifier) : 0);
   if (paePaging(cpu)) loadPdptes(cpu, vmcs, usesEpt);
   loadNonRegisterState(cpu, vmcs);
@@ -201,25 +194,4 @@ function msrFailure(vmx: VmxContext, vmcs: Vmcs, entry: number): FailedCheck {
       { name: Field.vmEntryMsrLoadAddress.name, value: vmcs.u64(Field.vmEntryMsrLoadAddress) },
     ],
   };
-}
-
-/** What the next VM exit could not do here. */
-function notModelledHost(vmx: VmxContext, vmcs: Vmcs): string | undefined {
-  for (const count of [Field.vmExitMsrStoreCount, Field.vmExitMsrLoadCount, Field.vmEntryMsrLoadCount]) {
-    if (vmcs.u32(count) > vmx.capabilities.msrListMaximum) {
-      return `an MSR area of more than ${vmx.capabilities.msrListMaximum} entries (${count.name} is ${vmcs.u32(count)})`;
-    }
-  }
-  return undefined;
-}
-
-function notModelledGuest(vmcs: Vmcs): string | undefined {
-  const cr0 = vmcs.u32(Field.guestCr0);
-  const entry = vmcs.u32(Field.vmEntryControls);
-  if (!(cr0 & 1)) return 'VM entry to a guest in real-address mode';
-  if (vmcs.u32(Field.guestRflags) & Flag.VM) return 'VM entry to a guest in virtual-8086 mode';
-  if (entry & EntryControl.loadDebugControls && vmcs.u32(Field.guestIa32Debugctl)) return 'VM entry to a guest with IA32_DEBUGCTL bits set';
-  const usesEpt = (secondaryControls(vmcs) & Secondary.enableEpt) !== 0;
-  if (usesEpt && vmcs.address(Field.eptPointer) < 4096) return 'an EPT PML4 table at physical address 0';
-  return undefined;
 }

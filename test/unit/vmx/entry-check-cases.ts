@@ -19,8 +19,6 @@ export interface CheckCase {
   readonly model?: CpuModel;
   /** EPT_VPID_CAP bits that the processor is to lack. */
   readonly without?: bigint;
-  /** The legal state would enter a guest that is not modelled. */
-  readonly notModelled?: boolean;
   prepare?(bench: Bench): void;
 }
 
@@ -135,7 +133,6 @@ add(
       vmEntryControls: ENTRY,
       guestCsAccessRights: 0xc09b,
     },
-    notModelled: true,
   },
 );
 add(7, 'event injection: error code of the vector', { [INFO]: VALID | 0xb00 | 13 }, { [INFO]: VALID | 0x300 | 13 });
@@ -326,15 +323,9 @@ for (const s of ['Es', 'Cs', 'Ss', 'Ds', 'Fs', 'Gs']) {
 }
 for (const s of ['CS', 'SS', 'DS', 'ES', 'FS', 'GS']) {
   const id = `guest${s[0]}${s[1].toLowerCase()}`;
-  add(33, `GUEST_${s}_BASE: virtual-8086`, { [`${id}Base`]: 0x10000 }, { [`${id}Base`]: 0x10010 }, { common: V86, notModelled: true });
-  add(33, `GUEST_${s}_LIMIT: virtual-8086`, { [`${id}Limit`]: 0xffff }, { [`${id}Limit`]: 0xfffe }, { common: V86, notModelled: true });
-  add(
-    33,
-    `GUEST_${s}_ACCESS_RIGHTS: virtual-8086`,
-    { [`${id}AccessRights`]: 0xf3 },
-    { [`${id}AccessRights`]: 0xf7 },
-    { common: V86, notModelled: true },
-  );
+  add(33, `GUEST_${s}_BASE: virtual-8086`, { [`${id}Base`]: 0x10000 }, { [`${id}Base`]: 0x10010 }, { common: V86 });
+  add(33, `GUEST_${s}_LIMIT: virtual-8086`, { [`${id}Limit`]: 0xffff }, { [`${id}Limit`]: 0xfffe }, { common: V86 });
+  add(33, `GUEST_${s}_ACCESS_RIGHTS: virtual-8086`, { [`${id}AccessRights`]: 0xf3 }, { [`${id}AccessRights`]: 0xf7 }, { common: V86 });
 }
 for (const [s, id] of [
   ['TR', 'guestTrBase'],
@@ -447,7 +438,7 @@ add(
   'GUEST_RFLAGS: VM',
   { vmEntryControls: ENTRY, guestCr4: 0x2000 },
   { vmEntryControls: ENTRY | 0x200, guestCr4: 0x2020 },
-  { common: V86, notModelled: true },
+  { common: V86 },
 );
 add(
   33,
