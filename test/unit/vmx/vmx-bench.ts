@@ -1,5 +1,7 @@
 /** A real Cpu in VMX root operation on real memory with a legal VMCS, and an MMU for which linear addresses are physical ones. */
+import { strict as assert } from 'node:assert';
 import { Cpu } from '../../../emulator/cpu/cpu';
+import { Outcome } from '../../../emulator/cpu/outcome';
 import type { VmxInstruction } from '../../../emulator/cpu/ports';
 import { PhysicalMemory } from '../../../emulator/memory/physical-memory';
 import { Mmu } from '../../../emulator/mmu/mmu';
@@ -8,6 +10,7 @@ import type { CpuModel } from '../../../emulator/spec/cpu-model';
 import { defaultCpuModel } from '../../../emulator/spec/cpu-models';
 import { Seg, State } from '../../../emulator/spec/vcpu-state';
 import { Field, VMCS_REVISION, type VmcsFieldId } from '../../../emulator/spec/vmcs-fields';
+import type { InterceptEvent } from '../../../emulator/spec/vmx-events';
 import { noteFieldWrite } from '../../../emulator/vmx/changes';
 import type { EntryFailureReport, EntryReport, ExitReport } from '../../../emulator/vmx/observer';
 import { Vmcs } from '../../../emulator/vmx/vmcs';
@@ -191,3 +194,15 @@ export function makeBench(model: CpuModel = FULL_MODEL): Bench {
   bench.set(LEGAL);
   return bench;
 }
+
+export const CPUID: InterceptEvent = { kind: 'instruction', name: 'CPUID', length: 2 };
+/** A bench whose guest has been entered. */
+export function entered(values: Values = {}, prepare?: (b: Bench) => void): Bench {
+  const bench = makeBench();
+  bench.set(values);
+  prepare?.(bench);
+  assert.equal(bench.execute('VMLAUNCH'), Outcome.jumped, JSON.stringify(bench.failures.map((f) => f.check?.name)));
+  return bench;
+}
+/** The guest causes an event that is a VM exit. */
+export const exit = (bench: Bench, event: InterceptEvent = CPUID): void => assert.equal(bench.vmx.intercept(bench.cpu, event), true);
