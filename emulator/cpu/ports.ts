@@ -14,8 +14,11 @@ export interface VmxPort {
   intercept(cpu: Cpu, event: InterceptEvent): boolean;
   /** VMXON … INVVPID. `modrmEa` operands are in the decoded instruction. Faults by `cpu.raise`. */
   execute(cpu: Cpu, instruction: VmxInstruction): Outcome;
-  /** Commits the VM exit that a failed access left in `cpu.pending*` (EPT violation or misconfiguration). */
-  commitPendingExit(cpu: Cpu): void;
+  /**
+   * Commits the VM exit that a failed access left in `cpu.pending*` (EPT violation or misconfiguration, full log). False: there is a
+   * virtualization exception pending instead.
+   */
+  commitPendingExit(cpu: Cpu): boolean;
   /** CR0 bits that MOV CR0 / LMSW / CLTS may not change in VMX operation, as [fixed0, fixed1]; undefined outside VMX operation. */
   fixedCr0(cpu: Cpu): readonly [bigint, bigint] | undefined;
   fixedCr4(cpu: Cpu): readonly [bigint, bigint] | undefined;

@@ -263,7 +263,10 @@ export class Processor {
   private concludeException(result: ReturnType<typeof handlePendingException>): void {
     const { cpu } = this;
     if (result === 'pending VM exit') {
-      this.ports.vmx.commitPendingExit(cpu);
+      if (!this.ports.vmx.commitPendingExit(cpu)) {
+        this.concludeException(handlePendingException(cpu, this.ports));
+        return;
+      }
       clearVectoring(cpu);
     }
     cpu.set32(State.pendingKind, 0);

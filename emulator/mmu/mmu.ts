@@ -1,12 +1,14 @@
 /**
  * Translation and checked access for one machine's vCPUs: TLB look-up and fill through the one walker, #PF and EPT-violation details, the slow
- * path of generated code, MMIO (SDM volume 3, "Paging", "EPT Violations", "EPT Misconfigurations"). Not modelled: EPT mode-based execute and PML.
+ * path of generated code, MMIO (SDM volume 3, "Paging"); EPT is in ept-access.
  */
-import { type PagingFacts, Right, eptFormat, eptRoot, guestPae, pdpteAddress, pdpteReserved } from '../spec/paging';
+import { Right, eptFormat, guestPae, pdpteAddress, pdpteReserved } from '../spec/paging';
 import { Ar } from '../spec/descriptors';
+import { EptViolation } from '../spec/ept';
 import { Mode, RAM_FIRST, Seg, State, TlbEntry } from '../spec/vcpu-state';
 import { type MmioRegion, PageFlag, type PhysicalMemory } from '../memory/physical-memory';
 import { breakpointsEnabled, dataBreakpoints, watchedPages } from './breakpoint-registers';
+import { EptAccess } from './ept-access';
 import { type GuestPaging, guestPaging, pageFaultCode, pagingFacts, rightsFor, smapEnforced } from './guest-access';
 import { TagKind, adoptGlobal, claimEntry, entryPage, flushAllContexts, flushNonGlobal, flushPcid, flushVpid, invalidatePage, selectContext, setTag, slowPage, slowWrites, SMAP_CLASS, tagIsSlow, tagMatches, tlbIndex, USER_CLASS } from './tlb'; // prettier-ignore
 import type { VcpuRegisters } from './vcpu-registers';
@@ -21,8 +23,6 @@ const CR4_LA57 = 1 << 12;
 /** The G flag of an entry that maps a page. */
 const LEAF_GLOBAL = 1 << 8;
 const GP = 13;
-const EXIT_EPT_VIOLATION = 48;
-const EXIT_EPT_MISCONFIGURATION = 49;
 
 /** What TypeScript carried-out instructions need of the MMU. */
 export interface CheckedAccess {
@@ -47,20 +47,19 @@ interface PendingStore {
 
 export class Mmu implements CheckedAccess {
   private readonly guestWalker = new Walker();
-  private readonly eptWalker = new Walker();
+  private readonly ept: EptAccess;
   private readonly stores: PendingStore[] = Array.from({ length: 4 }, () => ({ first: 0, firstBytes: 0, second: 0, bytes: 0 }));
   private readonly tables: TableMemory;
-  private readonly eptTables: TableMemory;
   private walking: VcpuRegisters | undefined;
-  private linearLo = 0;
-  private linearHi = 0;
+  /** Bits of an EPT violation's qualification for accesses to guest paging structures. */
+  private tableDetails: number = EptViolation.linearValid;
   /** Number of the access in its instruction. */
   private slot = 0;
 
   constructor(readonly memory: PhysicalMemory) {
     const read32 = (hpa: number): number => memory.read32(hpa);
     const write32 = (hpa: number, value: number): void => memory.write32(hpa, value >>> 0);
-    this.eptTables = { locate: (address) => address, read32, write32 };
+    this.ept = new EptAccess(memory);
     this.tables = { locate: (address, write) => this.locateTable(address, write), read32, write32 };
   }
 
@@ -156,11 +155,15 @@ export class Mmu implements CheckedAccess {
     this.walking = cpu;
     const root = Number(cr3 & 0xffffffe0n);
     const loaded: bigint[] = [];
+    // No linear address is behind this access.
+    this.tableDetails = 0;
     for (let n = 0; n < 4; n++) {
       const hpa = this.tables.locate(root + 8 * n, false);
-      if (hpa < 0) return 'pending';
+      if (hpa < 0) break;
       loaded.push(this.memory.read64(hpa));
     }
+    this.tableDetails = EptViolation.linearValid;
+    if (loaded.length < 4) return 'pending';
     if (loaded.some((pdpte) => pdpteReserved(pdpte, cpu.model.maxPhyAddr))) return 'reserved bits';
     loaded.forEach((pdpte, n) => cpu.set64(State.pdpte + 8 * n, pdpte));
     return 'loaded';
@@ -202,8 +205,8 @@ export class Mmu implements CheckedAccess {
     const write = (access & Access.write) !== 0;
     const execute = (access & Access.execute) !== 0;
     this.walking = cpu;
-    this.linearLo = lo;
-    this.linearHi = hi;
+    this.ept.linearLo = lo;
+    this.ept.linearHi = hi;
     let page: number;
     let shift = 12;
     let rights = Right.read | Right.write | Right.execute | Right.user;
@@ -239,12 +242,14 @@ export class Mmu implements CheckedAccess {
     // The page's guest-physical address through EPT.
     if (cpu.f64[State.eptPointer >> 3] !== 0) {
       const bits = write ? (rmw ? 3 : 2) : execute ? 4 : 1;
-      if (!this.ept(cpu, page + (lo & 0xfff), bits, 0x80 | (1 << 8), facts)) return false;
-      page = this.eptWalker.page;
-      const r = this.eptWalker.rights;
-      rights &= Right.user | (r & 7);
-      if (this.eptMarksDirty(cpu)) dirty &&= (this.eptWalker.leafLo & eptFormat.dirtyBit) !== 0;
-      shift = Math.max(12, Math.min(shift, this.eptWalker.shift));
+      const { walker } = this.ept;
+      // With CR0.PG = 0 every linear address is a user-mode address of a writable and executable page.
+      const linear = paging === undefined ? Right.user | Right.write | Right.execute : this.guestWalker.rights;
+      if (!this.ept.translate(cpu, page + (lo & 0xfff), bits, pageDetails(cpu, linear), (linear & Right.user) !== 0, facts)) return false;
+      page = walker.page;
+      rights &= Right.user | this.ept.rights(cpu, (linear & Right.user) !== 0);
+      if (this.ept.marksDirty(cpu)) dirty &&= (walker.leafLo & eptFormat.dirtyBit) !== 0;
+      shift = Math.max(12, Math.min(shift, walker.shift));
     }
     const offset = this.memory.offsetOf(page);
     const index = cpu.i32[State.contextIndex >> 2];
@@ -262,44 +267,14 @@ export class Mmu implements CheckedAccess {
     return true;
   }
 
-  private eptMarksDirty(cpu: VcpuRegisters): boolean {
-    return (cpu.i32[State.eptMode >> 2] & 1) !== 0;
-  }
-
-  /** Translates a guest-physical address through EPT into eptWalker.page; false: the VM exit is pending. @param bits access bits 0..2 of the qualification. */
-  private ept(cpu: VcpuRegisters, gpa: number, bits: number, valid: number, facts: PagingFacts): boolean {
-    const lo = gpa >>> 0;
-    const hi = Math.floor(gpa / 0x1_0000_0000) >>> 0;
-    const w = this.eptWalker;
-    const result =
-      hi >= 0x10000 ? WalkResult.notPresent : w.walk(eptFormat, eptRoot(cpu.f64[State.eptPointer >> 3]), lo, hi, facts, this.eptTables);
-    if (result === WalkResult.ok && (w.rights & bits) === bits) {
-      if (this.eptMarksDirty(cpu)) w.markUsed(eptFormat, (bits & 2) !== 0, this.eptTables);
-      return true;
-    }
-    cpu.set32(State.pendingKind, 2);
-    cpu.setF64(State.pendingGpa, gpa);
-    cpu.i32[State.pendingLinear >> 2] = this.linearLo;
-    cpu.i32[(State.pendingLinear >> 2) + 1] = this.linearHi;
-    if (result === WalkResult.reserved) {
-      cpu.set32(State.pendingReason, EXIT_EPT_MISCONFIGURATION);
-      cpu.set64(State.pendingQualification, 0n);
-    } else {
-      const rights = result === WalkResult.ok ? w.rights & 7 : 0;
-      cpu.set32(State.pendingReason, EXIT_EPT_VIOLATION);
-      cpu.set64(State.pendingQualification, BigInt(bits | (rights << 3) | valid));
-    }
-    return false;
-  }
-
   /** Host-physical address of a guest paging-structure entry. */
   private locateTable(address: number, write: boolean): number {
     const cpu = this.walking;
     if (cpu === undefined || cpu.f64[State.eptPointer >> 3] === 0) return address;
     // With EPT accessed and dirty flags, accesses to guest paging structures count as writes.
-    const bits = write || this.eptMarksDirty(cpu) ? (write ? 3 : 3) : 1;
-    if (!this.ept(cpu, address, bits, 0x80, pagingFacts(cpu))) return -1;
-    return this.eptWalker.page + (address % 4096);
+    const bits = write || this.ept.marksDirty(cpu) ? EptViolation.read | EptViolation.write : EptViolation.read;
+    if (!this.ept.translate(cpu, address, bits, this.tableDetails, false, pagingFacts(cpu))) return -1;
+    return this.ept.walker.page + (address % 4096);
   }
 
   // Checked access ----------------------------------------------------------------------------------------------------
@@ -474,6 +449,14 @@ export const INTERPRET = -2;
 /** Marks a #GP(0) that a non-canonical address caused, plus the access's number in its instruction: it is #SS(0) when that access used SS. */
 export const NON_CANONICAL = 0x6e63;
 
+/** Bits 7 to 11 of the qualification of an EPT violation at the translation of a linear address whose walk gave these rights. */
+function pageDetails(cpu: VcpuRegisters, rights: number): number {
+  const details = EptViolation.linearValid | EptViolation.translatedLinear;
+  if (!cpu.model.features.has('ept-violation-details')) return details;
+  const user = rights & Right.user ? EptViolation.userModeAddress : 0;
+  const writable = rights & Right.write ? EptViolation.writablePage : 0;
+  return details | user | writable | (rights & Right.execute ? 0 : EptViolation.executeDisabledPage);
+}
 const isCanonical = (hi: number, fiveLevels: boolean): boolean => {
   const top = (hi | 0) >> (fiveLevels ? 24 : 15);
   return top === 0 || top === -1;

@@ -41,6 +41,8 @@ export class Walker {
   /** Halves of the leaf entry. */
   leafLo = 0;
   leafHi = 0;
+  /** High half of the entry at which the walk ended. */
+  entryHi = 0;
   /** Level at which the walk ended. */
   level = 0;
   private readonly entries = new Float64Array(5);
@@ -60,6 +62,7 @@ export class Walker {
       const ehi = format.entryBytes === 8 ? memory.read32(hpa + 4) | 0 : 0;
       this.entries[level] = entryAddress;
       this.values[level] = elo;
+      this.entryHi = ehi;
       const present = format.present(elo, ehi);
       const leaf = present && format.isLeaf(level, elo);
       const reserved = present && format.reserved(level, elo, ehi, leaf, facts);

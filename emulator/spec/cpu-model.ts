@@ -40,7 +40,7 @@ export const CPU_FEATURES = [
   // Paging and protection
   'nx', 'page1gb', 'pcid', 'invpcid', 'smep', 'smap', 'umip', 'pku', 'la57',
   // VMX
-  'vmx', 'vmx-true-controls', 'ept', 'ept-ad', 'unrestricted-guest', 'vpid',
+  'vmx', 'vmx-true-controls', 'ept', 'ept-ad', 'unrestricted-guest', 'vpid', 'ept-violation-details', 'mode-based-execute', 'pml', 'ept-ve', 'vmfunc',
   // Instructions
   'cx16', 'syscall', 'rdtscp', 'rdpid', 'fsgsbase', 'monitor', 'movbe', 'popcnt', 'lzcnt', 'bmi1', 'bmi2', 'adx', 'crc32', 'rdrand', 'rdseed', 'clflushopt', 'clwb',
 ] as const; // prettier-ignore
@@ -52,6 +52,11 @@ export const FEATURE_NEEDS: Readonly<Partial<Record<CpuFeature, readonly CpuFeat
   ept: ['vmx'],
   'ept-ad': ['ept'],
   'unrestricted-guest': ['ept'],
+  'ept-violation-details': ['ept'],
+  'mode-based-execute': ['ept'],
+  pml: ['ept-ad'],
+  'ept-ve': ['ept'],
+  vmfunc: ['ept'],
   vpid: ['vmx'],
   invpcid: ['pcid'],
 };

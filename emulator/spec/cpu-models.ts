@@ -34,9 +34,21 @@ const intel64: readonly CpuFeature[] = ['nx', 'cx16', 'syscall'];
 const penryn: readonly CpuFeature[] = [...intel64, 'monitor', 'vmx'];
 const haswell: readonly CpuFeature[] = [
   ...penryn, 'vmx-true-controls', 'ept', 'ept-ad', 'unrestricted-guest', 'vpid', 'page1gb', 'pcid', 'invpcid', 'smep', 'fsgsbase',
-  'rdtscp', 'movbe', 'popcnt', 'lzcnt', 'bmi1', 'bmi2', 'crc32', 'rdrand',
+  'vmfunc', 'rdtscp', 'movbe', 'popcnt', 'lzcnt', 'bmi1', 'bmi2', 'crc32', 'rdrand',
 ]; // prettier-ignore
-const skylakeServer: readonly CpuFeature[] = [...haswell, 'smap', 'pku', 'adx', 'rdseed', 'clflushopt', 'clwb'];
+const skylakeServer: readonly CpuFeature[] = [
+  ...haswell,
+  'ept-violation-details',
+  'mode-based-execute',
+  'pml',
+  'ept-ve',
+  'smap',
+  'pku',
+  'adx',
+  'rdseed',
+  'clflushopt',
+  'clwb',
+];
 
 export const cpuModels: Readonly<Record<string, CpuModel>> = {
   // Family 15, model 6, stepping 1: a 64-bit processor without virtualization.

@@ -25,6 +25,15 @@ export const EptEntry = {
   userExecute: 1 << 10,
 } as const;
 
+/** State.eptMode: what of EPT is in use. */
+export const EptMode = { accessedDirty: 1, modeBased: 2, logging: 4 } as const;
+
+/** SDM table "Exit Qualification for EPT Violations". */
+export const EptViolation = {
+  read: 1 << 0, write: 1 << 1, fetch: 1 << 2, readable: 1 << 3, writable: 1 << 4, executable: 1 << 5, userExecutable: 1 << 6, linearValid: 1 << 7, translatedLinear: 1 << 8,
+  userModeAddress: 1 << 9, writablePage: 1 << 10, executeDisabledPage: 1 << 11, nmiUnblocking: 1 << 12,
+} as const; // prettier-ignore
+
 /** The levels of an EPT walk with the manual's names, top first. */
 export const EPT_LEVELS = [
   { level: 4, name: 'EPT PML4E', shift: 39 },

@@ -54,11 +54,6 @@ const APIC_ACCESS: BitLayout = [
   }),
   flagBit(16, 'asynchronous', 'The access is asynchronous to instruction execution.'),
 ];
-/** SDM table "Exit Qualification for EPT Violations". */
-export const EptViolation = {
-  read: 1 << 0, write: 1 << 1, fetch: 1 << 2, readable: 1 << 3, writable: 1 << 4, executable: 1 << 5, userExecutable: 1 << 6, linearValid: 1 << 7, translatedLinear: 1 << 8,
-  nmiUnblocking: 1 << 12,
-} as const; // prettier-ignore
 const EPT_VIOLATION: BitLayout = [
   flagBit(0, 'data read', 'The access was a data read.'),
   flagBit(1, 'data write', 'The access was a data write.'),

@@ -110,17 +110,19 @@ export const guest32BitPlain = guest32Bit((level) => level === 1);
 /** Physical address of the EPT PML4 table that an EPTP names (bits 51:12). */
 export const eptRoot = (eptp: number): number => eptp - (eptp % 4096);
 
+/** Bit 10: execution at user-mode linear addresses, with mode-based execute control. */
+const EPT_USER_EXECUTE = 0x400;
 /** EPT: "Formats of EPTP and EPT Paging-Structure Entries"; reserved covers "EPT Misconfigurations". */
-export const eptFormat: PagingFormat = {
+const ept = (executeBits: number): PagingFormat => ({
   name: 'EPT',
   entryBytes: 8,
   indexBits: 9,
   levels: fourLevels,
-  present: (lo) => (lo & 7) !== 0,
+  present: (lo) => (lo & (3 | executeBits)) !== 0,
   isLeaf: (level, lo) => level === 3 || ((level === 1 || level === 2) && (lo & PS) !== 0),
   reserved(level, lo, hi, leaf, facts) {
     if ((lo & 3) === 2) return true; // writable but not readable
-    if ((lo & 7) === 4 && !facts.executeOnly) return true;
+    if ((lo & 1) === 0 && !facts.executeOnly) return true;
     if (highReserved(hi, facts.physicalBits)) return true;
     if (!leaf) return level === 0 ? (lo & 0xf8) !== 0 : (lo & 0x78) !== 0;
     const type = (lo >>> 3) & 7;
@@ -128,7 +130,11 @@ export const eptFormat: PagingFormat = {
     if (level === 1) return !facts.page1gb || (lo & 0x3ffff000) !== 0;
     return level === 2 && (lo & 0x1ff000) !== 0;
   },
-  rights: (lo) => lo & 7,
+  // Right.user stands for execution at user-mode addresses.
+  rights: (lo) => (lo & 7) | (lo & executeBits & EPT_USER_EXECUTE ? Right.user : 0),
   accessedBit: 0x100,
   dirtyBit: 0x200,
-};
+});
+export const eptFormat = ept(4);
+/** With “mode-based execute control for EPT”: bit 2 is execution at supervisor-mode addresses, bit 10 at user-mode addresses. */
+export const eptModeBased = ept(4 | EPT_USER_EXECUTE);

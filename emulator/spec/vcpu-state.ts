@@ -73,8 +73,12 @@ export const State = {
   currentVmcs: 0x3b0, // f64, physical address, -1 when there is none
   eptPointer: 0x3b8, // f64, the EPTP in use (its low bits are never all 0), 0 when EPT is off
   vpid: 0x3c0, // i32
-  eptMode: 0x3c4, // i32, bit 0 A/D enabled; other bits free for vmx/
-  vmxScratch: 0x3c8, // 15 × i64, free for vmx/ (serialised like everything here)
+  eptMode: 0x3c4, // i32, EptMode of spec/ept
+  vmxScratch: 0x3c8, // 10 × i64, free for vmx/ (serialised like everything here)
+  apicAccessPage: 0x418, // f64, address of the APIC-access page in use, -1: none
+  pmlAddress: 0x420, // f64, page-modification log in use with EptMode.logging
+  pmlIndex: 0x428, // i32, next entry of that log
+  pendingConvertible: 0x42c, // i32, 1: the pending EPT violation may become a virtualization exception
   // An event that is to be delivered before the next instruction (VM-entry injection, later interrupts): the manual's interruption-information format
   pendingEventInfo: 0x440, // i32, bit 31 = valid
   pendingEventError: 0x444, // i32

@@ -67,6 +67,7 @@ const ALLOWED: Readonly<Partial<Record<ControlWordId, readonly (string | readonl
   ],
   secondary: [
     ['enableEpt', 'ept'], 'descriptorTableExiting', ['enableRdtscp', 'rdtscp'], ['enableVpid', 'vpid'], 'wbinvdExiting', ['unrestrictedGuest', 'unrestricted-guest'],
+    ['enableVmFunctions', 'vmfunc'], ['enablePml', 'pml'], ['eptViolationVe', 'ept-ve'], ['modeBasedExecuteControl', 'mode-based-execute'],
   ],
   exit: ['saveDebugControls', 'hostAddressSpaceSize', 'acknowledgeInterruptOnExit', 'saveIa32Pat', 'loadIa32Pat', 'saveIa32Efer', 'loadIa32Efer'],
   entry: ['loadDebugControls', 'ia32eModeGuest', 'loadIa32Pat', 'loadIa32Efer'],
@@ -94,6 +95,8 @@ export interface VmxCapabilities {
   readonly cr4Fixed0: bigint;
   readonly cr4Fixed1: bigint;
   readonly eptVpidCap: bigint;
+  /** VM functions that may be enabled. */
+  readonly vmFunctions: bigint;
   /** CR3-target values supported. */
   readonly cr3Targets: number;
   /** Entries that an MSR list should not exceed: IA32_VMX_MISC bits 27:25. */
@@ -167,8 +170,10 @@ export function vmxCapabilities(model: CpuModel): VmxCapabilities {
       (1n << 25n) |
       (1n << 26n) |
       (model.features.has('page1gb') ? 1n << 17n : 0n) |
-      (model.features.has('ept-ad') ? 1n << 21n : 0n)
+      (model.features.has('ept-ad') ? 1n << 21n : 0n) |
+      (model.features.has('ept-violation-details') ? 1n << 22n : 0n)
     : 0n;
+  const vmFunctions = model.features.has('vmfunc') ? 1n : 0n;
   // INVVPID of all four types.
   const vpidCap = hasVpid ? (1n << 32n) | (1n << 40n) | (1n << 41n) | (1n << 42n) | (1n << 43n) : 0n;
   const cr4Fixed1 = CR4_BITS.reduce(
@@ -212,8 +217,9 @@ export function vmxCapabilities(model: CpuModel): VmxCapabilities {
     msrs.set(VmxMsr.trueExitCtls, pair(controls.exit.allowed0, controls.exit.allowed1));
     msrs.set(VmxMsr.trueEntryCtls, pair(controls.entry.allowed0, controls.entry.allowed1));
   }
+  if (vmFunctions !== 0n) msrs.set(VmxMsr.vmfunc, vmFunctions);
   if (hasEpt || hasVpid) msrs.set(VmxMsr.eptVpidCap, eptCap | vpidCap);
   return {
-    model, controls, cr0Fixed0, cr0Fixed1, cr4Fixed0, cr4Fixed1, eptVpidCap: eptCap | vpidCap, cr3Targets, msrListMaximum, msrs, fields,
+    model, controls, cr0Fixed0, cr0Fixed1, cr4Fixed0, cr4Fixed1, eptVpidCap: eptCap | vpidCap, vmFunctions, cr3Targets, msrListMaximum, msrs, fields,
   }; // prettier-ignore
 }

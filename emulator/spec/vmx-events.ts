@@ -34,13 +34,14 @@ export type InterceptEvent =
   | { readonly kind: 'triple-fault' }
   | { readonly kind: 'task-switch'; readonly selector: number; readonly source: 0 | 1 | 2 | 3; readonly length: number }
   | {
-      readonly kind: 'ept-violation' | 'ept-misconfiguration';
+      readonly kind: 'ept-violation' | 'ept-misconfiguration' | 'pml-full';
       readonly qualification: bigint;
       readonly gpa: number;
       readonly linear: bigint | undefined;
     }
+  | { readonly kind: 'vmfunc'; readonly length: number }
   | { readonly kind: 'mtf' | 'interrupt-window' | 'nmi-window' };
 
 /** Instructions whose exit needs no operand. */
 export type InterceptedInstruction =
-  | 'CPUID' | 'HLT' | 'INVD' | 'RDTSC' | 'RDTSCP' | 'RDPMC' | 'PAUSE' | 'MWAIT' | 'MONITOR' | 'WBINVD' | 'XSETBV' | 'RSM' | 'GETSEC' | 'RDRAND' | 'RDSEED' | 'INVPCID' | 'XSAVES' | 'XRSTORS' | 'VMCALL' | 'VMLAUNCH' | 'VMRESUME' | 'VMXOFF' | 'VMFUNC'; // prettier-ignore
+  | 'CPUID' | 'HLT' | 'INVD' | 'RDTSC' | 'RDTSCP' | 'RDPMC' | 'PAUSE' | 'MWAIT' | 'MONITOR' | 'WBINVD' | 'XSETBV' | 'RSM' | 'GETSEC' | 'RDRAND' | 'RDSEED' | 'INVPCID' | 'XSAVES' | 'XRSTORS' | 'VMCALL' | 'VMLAUNCH' | 'VMRESUME' | 'VMXOFF'; // prettier-ignore

@@ -14,6 +14,7 @@ import { Primary, Secondary } from '../spec/vmx-controls';
 import type { CheckContext, CheckRow } from './checks/check-row';
 import { controlOrHostFailure, describeFailure, guestFailure } from './checks/entry-checks';
 import { vmcsCheckContext } from './checks/vmcs-check-context';
+import { loadEptState } from './ept-state';
 import { commitEntryFailure } from './exit';
 import { loadGuestRegisters, loadSlot } from './guest-state';
 import { secondaryControls } from './intercepts';
@@ -22,7 +23,7 @@ import type { FailedCheck } from './observer';
 import { LaunchState, type Vmcs } from './vmcs';
 import { currentPointer, currentVmcs, type VmxContext } from './vmx-context';
 import { vmFailInvalid, vmFailValid } from './vm-flags';
-import { Boundary, EptMode, MonitorTrap, VmxMode, VmxState } from './vmx-state';
+import { Boundary, MonitorTrap, VmxMode, VmxState } from './vmx-state';
 
 type EntryInstruction = 'VMLAUNCH' | 'VMRESUME';
 
@@ -114,9 +115,7 @@ function loadGuest(vmx: VmxContext, cpu: Cpu, vmcs: Vmcs, instruction: EntryInst
   const usesEpt = (secondary & Secondary.enableEpt) !== 0;
   const usesVpid = (secondary & Secondary.enableVpid) !== 0;
   cpu.set32(State.vmxMode, VmxMode.nonRoot);
-  cpu.setF64(State.eptPointer, usesEpt ? vmcs.address(Field.eptPointer) : 0);
-  cpu.set32(State.eptMode, usesEpt && vmcs.u32(Field.eptPointer) & 0x40 ? EptMode.accessedDirty : 0);
-  cpu.set32(State.vpid, usesVpid ? vmcs.u32(Field.virtualProcessorIdentifier) : 0);
+  loadEptState(cpu, vmcs, secondary);
   if (paePaging(cpu)) loadPdptes(cpu, vmcs, usesEpt);
   loadNonRegisterState(cpu, vmcs);
   if (instruction === 'VMLAUNCH') vmcs.launchState = LaunchState.launched;

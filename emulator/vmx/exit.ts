@@ -8,6 +8,7 @@ import { Activity, EventType, FAULT_CLASS_VECTORS, Interruptibility } from '../s
 import { Flag, State } from '../spec/vcpu-state';
 import { VMX_ABORT_REASONS } from '../spec/vmcs-formats';
 import { Field } from '../spec/vmcs-fields';
+import { saveEptState } from './ept-state';
 import { saveGuestRegisters, saveSlot } from './guest-state';
 import { loadHostState } from './host-state';
 import type { ExitDecision } from './intercepts';
@@ -134,6 +135,7 @@ function saveNonRegisterState(cpu: Cpu, vmcs: Vmcs, d: ExitDecision): number {
     const pdptes = [Field.guestPdpte0, Field.guestPdpte1, Field.guestPdpte2, Field.guestPdpte3];
     pdptes.forEach((field, n) => (changed |= saveSlot(cpu, State.pdpte + n * 8, vmcs, field)));
   }
+  saveEptState(cpu, vmcs);
   vmcs.noteWritten();
   return changed;
 }

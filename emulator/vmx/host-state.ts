@@ -6,6 +6,7 @@ import { paePaging } from '../mmu/guest-access';
 import { Seg, State } from '../spec/vcpu-state';
 import { Field } from '../spec/vmcs-fields';
 import { ExitControl, Secondary } from '../spec/vmx-controls';
+import { clearEptState } from './ept-state';
 import { CR0_KEPT, loadSlot, setLongMode } from './guest-state';
 import { secondaryControls } from './intercepts';
 import type { Vmcs } from './vmcs';
@@ -81,9 +82,7 @@ export function loadHostState(cpu: Cpu, vmcs: Vmcs, byNmi: boolean): boolean {
   cpu.set64(VmxState.tscOffset, 0n);
 
   // Translations
-  cpu.setF64(State.eptPointer, 0);
-  cpu.set32(State.eptMode, 0);
-  cpu.set32(State.vpid, 0);
+  clearEptState(cpu);
   // SDM "Checking and Loading Host Page-Directory-Pointer-Table Entries".
   const pdptesLoaded = !paePaging(cpu) || cpu.mmu.loadPdptes(cpu, cpu.cr3) === 'loaded';
   cpu.modeChanged();

@@ -18,6 +18,7 @@ import { enterGuest } from './entry';
 import { commitExit } from './exit';
 import { intercepts } from './intercepts';
 import { LaunchState } from './vmcs';
+import { vmfunc } from './vm-functions';
 import { vmFail, vmFailInvalid, vmSucceed } from './vm-flags';
 import { currentPointer, currentVmcs, type VmxContext } from './vmx-context';
 import { VmxMode, VmxState } from './vmx-state';
@@ -35,8 +36,7 @@ export function executeVmx(vmx: VmxContext, cpu: Cpu, insn: VmxInstruction): Out
   const mode = cpu.get32(State.vmxMode);
   const memoryOnly = insn.name !== 'VMREAD' && insn.name !== 'VMWRITE' && hasOperand(insn);
   if (mode === VmxMode.outside || (memoryOnly && insn.rm >= 0)) return invalidOpcode(cpu);
-  // VMFUNC is #UD unless “enable VM functions” is 1, which this processor does not offer.
-  if (insn.name === 'VMFUNC') return invalidOpcode(cpu);
+  if (insn.name === 'VMFUNC') return mode === VmxMode.nonRoot ? vmfunc(vmx, cpu, insn) : invalidOpcode(cpu);
   // VMCALL exits before the mode and privilege are looked at.
   if (insn.name !== 'VMCALL' && wrongMode(cpu)) return invalidOpcode(cpu);
   if ((insn.name === 'INVEPT' || insn.name === 'INVVPID') && !invInstructionSupported(vmx, insn.name)) return invalidOpcode(cpu);

@@ -90,7 +90,6 @@ const INSTRUCTIONS: Readonly<
   RDSEED: { secondary: Secondary.rdseedExiting },
   XSAVES: 'never',
   XRSTORS: 'never',
-  VMFUNC: 'never',
 };
 
 const VMX_INSTRUCTIONS: Readonly<Record<string, number>> = {
@@ -183,6 +182,10 @@ export function intercepts(controls: InterceptControls, event: InterceptEvent): 
       });
     case 'ept-misconfiguration':
       return exit(ExitReason.EPT_MISCONFIGURATION, { gpa: event.gpa, resumeFlag: 'set-unless-delivering', duringDelivery: true });
+    case 'pml-full':
+      return exit(ExitReason.PML_FULL, { resumeFlag: 'set-unless-delivering', duringDelivery: true });
+    case 'vmfunc':
+      return instructionExit(ExitReason.VMFUNC, event.length);
     case 'mtf':
       return exit(ExitReason.MONITOR_TRAP_FLAG);
     case 'interrupt-window':

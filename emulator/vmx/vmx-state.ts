@@ -28,6 +28,3 @@ export const Boundary = { monitorTrap: 2, window: 4 } as const;
 
 /** State.vmxMode. */
 export const VmxMode = { outside: 0, root: 1, nonRoot: 2 } as const;
-
-/** State.eptMode. */
-export const EptMode = { accessedDirty: 1 } as const;

@@ -15,18 +15,27 @@ import { FEATURE_CONTROL_RESET, vmxCapabilities, VmxMsr, type VmxCapabilities } 
 import { Secondary } from '../spec/vmx-controls';
 import type { InterceptEvent } from '../spec/vmx-events';
 import { ALL_CHANGED } from './changes';
+import { clearEptState } from './ept-state';
 import { commitExit } from './exit';
 import { executeVmx } from './instructions';
 import { intercepts, secondaryControls } from './intercepts';
 import type { MsrAccess } from './msr-access';
 import type { VmxObserver } from './observer';
 import { Vmcs } from './vmcs';
+import { convertToException } from './virtualization-exception';
 import { currentVmcs, type VmxContext } from './vmx-context';
 import { Boundary, MonitorTrap, VmxMode, VmxState } from './vmx-state';
 
 const CR0_PE_PG = 0x8000_0001n;
 /** Pending-debug bits that mean that a #DB is due: an enabled breakpoint or BS. */
 const DEBUG_DUE = 0x5000;
+
+/** What a failed access can leave pending, by exit reason. */
+const PENDING_EXITS: Readonly<Record<number, 'ept-violation' | 'ept-misconfiguration' | 'pml-full'>> = {
+  [ExitReason.EPT_VIOLATION]: 'ept-violation',
+  [ExitReason.EPT_MISCONFIGURATION]: 'ept-misconfiguration',
+  [ExitReason.PML_FULL]: 'pml-full',
+};
 
 export interface Vmx extends VmxPort {
   readonly capabilities: VmxCapabilities;
@@ -78,13 +87,15 @@ class VmxImplementation implements Vmx {
     return executeVmx(this.context, cpu, instruction);
   }
 
-  commitPendingExit(cpu: Cpu): void {
-    const kind = cpu.get32(State.pendingReason) === ExitReason.EPT_MISCONFIGURATION ? 'ept-misconfiguration' : 'ept-violation';
+  commitPendingExit(cpu: Cpu): boolean {
+    if (convertToException(this.context, cpu)) return false;
+    const kind = PENDING_EXITS[cpu.get32(State.pendingReason)];
     const qualification = cpu.get64(State.pendingQualification);
     const linear = qualification & 0x80n ? cpu.get64(State.pendingLinear) : undefined;
     this.intercept(cpu, { kind, qualification, gpa: cpu.getF64(State.pendingGpa), linear });
     cpu.set32(State.pendingKind, 0);
     cpu.set32(State.pendingReason, 0);
+    return true;
   }
 
   fixedCr0(cpu: Cpu): readonly [bigint, bigint] | undefined {
@@ -163,9 +174,7 @@ export function resetVmx(cpu: Cpu): void {
   cpu.set32(State.vmxMode, VmxMode.outside);
   cpu.setF64(State.vmxonPointer, -1);
   cpu.setF64(State.currentVmcs, -1);
-  cpu.setF64(State.eptPointer, 0);
-  cpu.set32(State.eptMode, 0);
-  cpu.set32(State.vpid, 0);
+  clearEptState(cpu);
   cpu.set32(VmxState.monitorTrap, MonitorTrap.off);
   cpu.set64(VmxState.tscOffset, 0n);
   cpu.set32(VmxState.changed, ALL_CHANGED);

@@ -46,7 +46,7 @@ export async function createVectorMachine(): Promise<VectorMachine> {
   const none = (): undefined => undefined;
   const ports: CpuPorts = {
     vmx: {
-      intercept: () => false, execute: () => cpu.raise(6), commitPendingExit: none, fixedCr0: none, fixedCr4: none, readCapabilityMsr: none,
+      intercept: () => false, execute: () => cpu.raise(6), commitPendingExit: () => true, fixedCr0: none, fixedCr4: none, readCapabilityMsr: none,
       visibleCr0: (_c, v) => v, visibleCr4: (_c, v) => v, atBoundary: () => false, disabledByControls: () => false,
     },
     io: { in: () => 0xffffffff, out: none },

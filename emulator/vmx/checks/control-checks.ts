@@ -72,6 +72,10 @@ function msrArea(address: VmcsField, count: VmcsField): CheckRowInit[] {
   ]; // prettier-ignore
 }
 
+const secondaryIs = (c: CheckContext, control: number): boolean => (secondary(c) & control) !== 0;
+/** VM function 0. */
+const switchesEptp = (c: CheckContext): boolean =>
+  secondaryIs(c, Secondary.enableVmFunctions) && (c.u32(Field.vmFunctionControls) & 1) !== 0;
 const usesIoBitmaps = (c: CheckContext): boolean => (primary(c) & Primary.useIoBitmaps) !== 0;
 const usesMsrBitmaps = (c: CheckContext): boolean => (primary(c) & Primary.useMsrBitmaps) !== 0;
 
@@ -136,12 +140,49 @@ const executionControls: readonly CheckRow[] = section('VM-Execution Control Fie
     holds: (c) => !eptEnabled(c) || ((c.u32(Field.eptPointer) & 0xf80) === 0 && withinPhysicalWidth(c, Field.eptPointer)),
   },
   {
+    name: '“enable PML” needs “enable EPT”',
+    sentence: 'If “enable PML” is 1, “enable EPT” must also be 1.',
+    fields: [SECONDARY_FIELD],
+    conditions: [PRIMARY_FIELD],
+    holds: (c) => !secondaryIs(c, Secondary.enablePml) || eptEnabled(c),
+  },
+  ...pageAddress(Field.pmlAddress, 'enable PML', SECONDARY_FIELDS, (c) => secondaryIs(c, Secondary.enablePml)),
+  {
     name: '“unrestricted guest” needs “enable EPT”',
     sentence: 'If “unrestricted guest” is 1, “enable EPT” must also be 1.',
     fields: [SECONDARY_FIELD],
     conditions: [PRIMARY_FIELD],
     holds: (c) => !unrestrictedGuest(c) || eptEnabled(c),
   },
+  {
+    name: '“mode-based execute control for EPT” needs “enable EPT”',
+    sentence: 'If “mode-based execute control for EPT” is 1, “enable EPT” must also be 1.',
+    fields: [SECONDARY_FIELD],
+    conditions: [PRIMARY_FIELD],
+    holds: (c) => !secondaryIs(c, Secondary.modeBasedExecuteControl) || eptEnabled(c),
+  },
+  {
+    name: 'VM_FUNCTION_CONTROLS: reserved bits',
+    sentence: 'If “enable VM functions” is 1, bits of the VM-function controls that are 0 in IA32_VMX_VMFUNC must be 0.',
+    fields: [Field.vmFunctionControls],
+    conditions: SECONDARY_FIELDS,
+    msrs: [VmxMsr.vmfunc],
+    holds: (c) => !secondaryIs(c, Secondary.enableVmFunctions) || (c.u64(Field.vmFunctionControls) & ~c.capabilities.vmFunctions) === 0n,
+  },
+  {
+    name: '“EPTP switching” needs “enable EPT”',
+    sentence: 'If “enable VM functions” and “EPTP switching” are 1, “enable EPT” must also be 1.',
+    fields: [Field.vmFunctionControls, SECONDARY_FIELD],
+    conditions: [PRIMARY_FIELD],
+    holds: (c) => !switchesEptp(c) || eptEnabled(c),
+  },
+  ...pageAddress(Field.eptpListAddress, 'EPTP switching', [Field.vmFunctionControls, ...SECONDARY_FIELDS], switchesEptp),
+  ...pageAddress(
+    Field.virtualizationExceptionInformationAddress,
+    'EPT-violation #VE',
+    SECONDARY_FIELDS,
+    (c) => secondaryIs(c, Secondary.eptViolationVe),
+  ),
 ]); // prettier-ignore
 
 export function eptpMemoryType(eptVpidCap: bigint, eptp: number): boolean {

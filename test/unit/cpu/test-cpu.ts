@@ -158,7 +158,7 @@ export function makeCpu({ mode, cpl = 0 }: Setup): TestCpu {
           return t.exits(event);
         },
         execute: () => 0,
-        commitPendingExit: () => {},
+        commitPendingExit: () => true,
         disabledByControls: () => false,
         fixedCr0: () => undefined,
         fixedCr4: () => undefined,

@@ -93,6 +93,32 @@ add(
   { secondaryProcessorBasedVmExecutionControls: SECONDARY.unrestricted },
 );
 
+const SECONDARY_FIELD = 'secondaryProcessorBasedVmExecutionControls';
+/** A page whose address counts while some controls are 1. */
+const page = (id: keyof Values & string, name: string, common: Values): void => {
+  add(7, `${name}: alignment`, { [id]: 0x7000 }, { [id]: 0x7800 }, { common });
+  add(7, `${name}: physical-address width`, { [id]: (1n << 46n) - 4096n }, { [id]: BEYOND }, { common });
+};
+const needsEpt = (row: string, control: number, common: Values = {}): void =>
+  add(7, row, { [SECONDARY_FIELD]: control | SECONDARY.ept }, { [SECONDARY_FIELD]: control }, { common });
+const PML = 1 << 17;
+needsEpt('“enable PML” needs “enable EPT”', PML, { pmlAddress: 0x7000 });
+page('pmlAddress', 'PML_ADDRESS', { [SECONDARY_FIELD]: PML | SECONDARY.ept });
+needsEpt('“mode-based execute control for EPT” needs “enable EPT”', 1 << 22);
+const VM_FUNCTIONS = 1 << 13;
+add(
+  7,
+  'VM_FUNCTION_CONTROLS: reserved bits',
+  { vmFunctionControls: 1 },
+  { vmFunctionControls: 3 },
+  { common: { [SECONDARY_FIELD]: VM_FUNCTIONS | SECONDARY.ept } },
+);
+needsEpt('“EPTP switching” needs “enable EPT”', VM_FUNCTIONS, { vmFunctionControls: 1 });
+page('eptpListAddress', 'EPTP_LIST_ADDRESS', { [SECONDARY_FIELD]: VM_FUNCTIONS | SECONDARY.ept, vmFunctionControls: 1 });
+page('virtualizationExceptionInformationAddress', 'VIRTUALIZATION_EXCEPTION_INFORMATION_ADDRESS', {
+  [SECONDARY_FIELD]: (1 << 18) | SECONDARY.ept,
+});
+
 // VM-exit control fields -----------------------------------------------------------------------------------------------
 add(
   7,

@@ -426,7 +426,8 @@ describe('what the CPU asks', () => {
     const { vmx, cpu } = makeBench();
     assert.equal(vmx.readCapabilityMsr(cpu, 0x3a), 5n);
     assert.equal(vmx.readCapabilityMsr(cpu, 0x486), 0x8000_0021n);
-    assert.equal(vmx.readCapabilityMsr(cpu, 0x491), undefined);
+    assert.equal(vmx.readCapabilityMsr(cpu, 0x491), 1n);
+    assert.equal(vmx.readCapabilityMsr(cpu, 0x492), undefined);
     assert.equal(vmx.readCapabilityMsr(cpu, 0x10), undefined);
   });
   it('outside non-root operation nothing is intercepted', () => {
