@@ -1,7 +1,17 @@
 /** The VMCS as a tree of plain nodes: every field by group with its bits decoded (SDM volume 3, "Organization of VMCS Data"). Reads only. */
 import type { InspectNode } from '../api';
 import type { PhysicalMemory } from '../memory/physical-memory';
-import { FIELD_GROUPS, fieldByName, Field, VMCS_FIELDS, VmcsRegion, type FieldGroup, type VmcsField } from '../spec/vmcs-fields';
+import {
+  FIELD_GROUPS,
+  fieldByName,
+  Field,
+  SHADOW_INDICATOR,
+  VMCS_FIELDS,
+  VMCS_REVISION,
+  VmcsRegion,
+  type FieldGroup,
+  type VmcsField,
+} from '../spec/vmcs-fields';
 import { controlNamed } from '../spec/vmx-controls';
 import type { VmxCapabilities } from '../spec/vmx-capabilities';
 import { VMX_ABORT_REASONS } from '../spec/vmcs-formats';
@@ -83,7 +93,9 @@ function headerNodes(vmcs: Vmcs): InspectNode[] {
       id: 'vmcs/revision',
       label: 'VMCS revision identifier',
       value: `0x${vmcs.revision.toString(16)}`,
-      description: vmcs.revisionMatches ? 'as IA32_VMX_BASIC reports' : 'not the identifier of this processor',
+      description:
+        (vmcs.isShadow ? 'shadow VMCS; ' : '') +
+        (vmcs.revision % SHADOW_INDICATOR === VMCS_REVISION ? 'as IA32_VMX_BASIC reports' : 'not the identifier of this processor'),
       memory: place(VmcsRegion.revision),
       expandable: false,
     },

@@ -40,7 +40,7 @@ export const CPU_FEATURES = [
   // Paging and protection
   'nx', 'page1gb', 'pcid', 'invpcid', 'smep', 'smap', 'umip', 'pku', 'la57',
   // VMX
-  'vmx', 'vmx-true-controls', 'ept', 'ept-ad', 'unrestricted-guest', 'vpid', 'ept-violation-details', 'mode-based-execute', 'pml', 'ept-ve', 'vmfunc',
+  'vmx', 'vmx-true-controls', 'ept', 'ept-ad', 'unrestricted-guest', 'vpid', 'ept-violation-details', 'mode-based-execute', 'pml', 'ept-ve', 'vmfunc', 'vmcs-shadowing',
   // Instructions
   'cx16', 'syscall', 'rdtscp', 'rdpid', 'fsgsbase', 'monitor', 'movbe', 'popcnt', 'lzcnt', 'bmi1', 'bmi2', 'adx', 'crc32', 'rdrand', 'rdseed', 'clflushopt', 'clwb',
 ] as const; // prettier-ignore
@@ -57,6 +57,7 @@ export const FEATURE_NEEDS: Readonly<Partial<Record<CpuFeature, readonly CpuFeat
   pml: ['ept-ad'],
   'ept-ve': ['ept'],
   vmfunc: ['ept'],
+  'vmcs-shadowing': ['vmx'],
   vpid: ['vmx'],
   invpcid: ['pcid'],
 };

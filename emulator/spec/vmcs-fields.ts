@@ -287,6 +287,8 @@ export function camelCaseOf(name: string): string {
 export const VmcsRegion = { revision: 0, abortIndicator: 4, launchState: 8, changed: 12, firstField: 0x40, bytes: 4096 } as const;
 /** VMCS revision identifier of this layout (31 bits). To be raised when an offset changes. */
 export const VMCS_REVISION = 0x4e53_0001;
+/** Bit 31 of the first word of a VMCS region: it is a shadow VMCS. */
+export const SHADOW_INDICATOR = 0x8000_0000;
 
 function buildFields(): VmcsField[] {
   const fields: VmcsField[] = [];

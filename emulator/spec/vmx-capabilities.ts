@@ -67,7 +67,7 @@ const ALLOWED: Readonly<Partial<Record<ControlWordId, readonly (string | readonl
   ],
   secondary: [
     ['enableEpt', 'ept'], 'descriptorTableExiting', ['enableRdtscp', 'rdtscp'], ['enableVpid', 'vpid'], 'wbinvdExiting', ['unrestrictedGuest', 'unrestricted-guest'],
-    ['enableVmFunctions', 'vmfunc'], ['enablePml', 'pml'], ['eptViolationVe', 'ept-ve'], ['modeBasedExecuteControl', 'mode-based-execute'],
+    ['enableVmFunctions', 'vmfunc'], ['vmcsShadowing', 'vmcs-shadowing'], ['enablePml', 'pml'], ['eptViolationVe', 'ept-ve'], ['modeBasedExecuteControl', 'mode-based-execute'],
   ],
   exit: ['saveDebugControls', 'hostAddressSpaceSize', 'acknowledgeInterruptOnExit', 'saveIa32Pat', 'loadIa32Pat', 'saveIa32Efer', 'loadIa32Efer'],
   entry: ['loadDebugControls', 'ia32eModeGuest', 'loadIa32Pat', 'loadIa32Efer'],
@@ -101,6 +101,10 @@ export interface VmxCapabilities {
   readonly cr3Targets: number;
   /** Entries that an MSR list should not exceed: IA32_VMX_MISC bits 27:25. */
   readonly msrListMaximum: number;
+  /** “VMCS shadowing” and shadow VMCSs. */
+  readonly shadowing: boolean;
+  /** VMWRITE may write the VM-exit information fields too: IA32_VMX_MISC bit 29. */
+  readonly writesAnyField: boolean;
   readonly msrs: ReadonlyMap<number, bigint>;
   /** Fields that VMREAD and VMWRITE reach, by encoding (access type full). */
   readonly fields: ReadonlyMap<number, VmcsField>;
@@ -193,8 +197,9 @@ export function vmxCapabilities(model: CpuModel): VmxCapabilities {
   };
   const fields = new Map(VMCS_FIELDS.filter(exists).map((f) => [f.encoding, f]));
   const highestIndex = Math.max(...[...fields.keys()].map((e) => encodingParts(e).index));
-  // Bit 5: VM exits store IA32_EFER.LMA into “IA-32e mode guest”; bits 6 and 7: activity states HLT and shutdown.
-  const misc = (1n << 5n) | (1n << 6n) | (1n << 7n) | (BigInt(cr3Targets) << 16n);
+  // Bit 5: VM exits store IA32_EFER.LMA into “IA-32e mode guest”; bits 6 and 7: activity states HLT and shutdown; bit 29: VMWRITE to any field.
+  const shadowing = model.features.has('vmcs-shadowing');
+  const misc = (1n << 5n) | (1n << 6n) | (1n << 7n) | (BigInt(cr3Targets) << 16n) | (shadowing ? 1n << 29n : 0n);
   // Region size, write-back VMCS, INS/OUTS information on VM exits, TRUE capability MSRs.
   const basic = BigInt(VMCS_REVISION) | (BigInt(VmcsRegion.bytes) << 32n) | (6n << 50n) | (1n << 54n) | (trueControls ? 1n << 55n : 0n);
   const msrs = new Map<number, bigint>([
@@ -220,6 +225,6 @@ export function vmxCapabilities(model: CpuModel): VmxCapabilities {
   if (vmFunctions !== 0n) msrs.set(VmxMsr.vmfunc, vmFunctions);
   if (hasEpt || hasVpid) msrs.set(VmxMsr.eptVpidCap, eptCap | vpidCap);
   return {
-    model, controls, cr0Fixed0, cr0Fixed1, cr4Fixed0, cr4Fixed1, eptVpidCap: eptCap | vpidCap, vmFunctions, cr3Targets, msrListMaximum, msrs, fields,
+    model, controls, cr0Fixed0, cr0Fixed1, cr4Fixed0, cr4Fixed1, eptVpidCap: eptCap | vpidCap, vmFunctions, cr3Targets, shadowing, writesAnyField: shadowing, msrListMaximum, msrs, fields,
   }; // prettier-ignore
 }

@@ -30,7 +30,8 @@ type EntryInstruction = 'VMLAUNCH' | 'VMRESUME';
 /** VMLAUNCH or VMRESUME in VMX root operation, after the checks for #UD and #GP. */
 export function enterGuest(vmx: VmxContext, cpu: Cpu, instruction: EntryInstruction): Outcome {
   const from = cpu.rip;
-  if (currentPointer(cpu) < 0) {
+  // No current VMCS, or a shadow VMCS.
+  if (currentPointer(cpu) < 0 || currentVmcs(vmx, cpu).isShadow) {
     vmFailInvalid(cpu);
     vmx.observer.entryFailure(cpu, { instruction, rip: from, kind: 'VMfailInvalid', number: 0, vmcs: -1 });
     return Outcome.next;

@@ -10,14 +10,15 @@ import { BASE_RIP } from '../isa/instruction';
 import { Cr4, Vector } from '../spec/registers';
 import { Flag, State } from '../spec/vcpu-state';
 import { VmError } from '../spec/vm-instruction-errors';
-import { VMCS_REVISION, type VmcsField } from '../spec/vmcs-fields';
+import { VMCS_REVISION } from '../spec/vmcs-fields';
 import { FeatureControl } from '../spec/vmx-capabilities';
-import { ALL_CHANGED, noteFieldWrite } from './changes';
+import { ALL_CHANGED } from './changes';
 import { eptpValid } from './checks/control-checks';
 import { enterGuest } from './entry';
 import { commitExit } from './exit';
 import { intercepts } from './intercepts';
 import { LaunchState } from './vmcs';
+import { accessVmcs, revisionAccepted, shadowed } from './vmcs-access';
 import { vmfunc } from './vm-functions';
 import { vmFail, vmFailInvalid, vmSucceed } from './vm-flags';
 import { currentPointer, currentVmcs, type VmxContext } from './vmx-context';
@@ -40,7 +41,8 @@ export function executeVmx(vmx: VmxContext, cpu: Cpu, insn: VmxInstruction): Out
   // VMCALL exits before the mode and privilege are looked at.
   if (insn.name !== 'VMCALL' && wrongMode(cpu)) return invalidOpcode(cpu);
   if ((insn.name === 'INVEPT' || insn.name === 'INVVPID') && !invInstructionSupported(vmx, insn.name)) return invalidOpcode(cpu);
-  if (mode === VmxMode.nonRoot) return exitFor(vmx, cpu, insn);
+  const withShadow = mode === VmxMode.nonRoot && (insn.name === 'VMREAD' || insn.name === 'VMWRITE') && shadowed(vmx, cpu, insn);
+  if (mode === VmxMode.nonRoot && !withShadow) return exitFor(vmx, cpu, insn);
   if (insn.name === 'VMCALL' && wrongMode(cpu)) return invalidOpcode(cpu);
   if (cpu.cpl !== 0) return generalProtection(cpu);
   switch (insn.name) {
@@ -55,9 +57,8 @@ export function executeVmx(vmx: VmxContext, cpu: Cpu, insn: VmxInstruction): Out
     case 'VMPTRST':
       return vmptrst(cpu, insn);
     case 'VMREAD':
-      return vmread(vmx, cpu, insn);
     case 'VMWRITE':
-      return vmwrite(vmx, cpu, insn);
+      return accessVmcs(vmx, cpu, insn);
     case 'VMLAUNCH':
     case 'VMRESUME':
       return enterGuest(vmx, cpu, insn.name);
@@ -181,8 +182,8 @@ function vmptrld(vmx: VmxContext, cpu: Cpu, insn: VmxInstruction): Outcome {
   const pointer = physicalPointer(cpu, address);
   if (pointer === undefined) return failed(vmx, cpu, insn, VmError.vmptrldInvalidAddress);
   if (pointer === cpu.getF64(State.vmxonPointer)) return failed(vmx, cpu, insn, VmError.vmptrldVmxonPointer);
-  // Memory that is not RAM reads as all ones, which is no revision identifier. VMCS shadowing is not offered: bit 31 must be 0.
-  if (vmx.memory.read32(pointer) !== VMCS_REVISION) return failed(vmx, cpu, insn, VmError.vmptrldIncorrectRevision);
+  // Memory that is not RAM reads as all ones, which is no revision identifier.
+  if (!revisionAccepted(vmx, vmx.memory.read32(pointer))) return failed(vmx, cpu, insn, VmError.vmptrldIncorrectRevision);
   cpu.setF64(State.currentVmcs, pointer);
   cpu.set32(VmxState.changed, ALL_CHANGED);
   return succeeded(cpu);
@@ -193,54 +194,6 @@ function vmptrst(cpu: Cpu, insn: VmxInstruction): Outcome {
   const pointer = currentPointer(cpu);
   const value = pointer < 0 ? 0xffff_ffff_ffff_ffffn : BigInt(pointer);
   if (linear === undefined || !cpu.storeLinear(linear, 8, value)) return Outcome.pending;
-  return succeeded(cpu);
-}
-
-/** The field of an encoding, with the access type. Undefined: unsupported. */
-function component(vmx: VmxContext, encoding: bigint): { readonly field: VmcsField; readonly high: boolean } | undefined {
-  if (encoding > 0xffff_ffffn) return undefined;
-  const high = (encoding & 1n) !== 0n;
-  const field = vmx.capabilities.fields.get(Number(encoding) & ~1);
-  // Only 64-bit fields have a high part.
-  return field === undefined || (high && field.width !== 64) ? undefined : { field, high };
-}
-
-function vmread(vmx: VmxContext, cpu: Cpu, insn: VmxInstruction): Outcome {
-  const size = cpu.code64 ? 8 : 4;
-  if (currentPointer(cpu) < 0) {
-    vmFail(vmx, cpu, insn.name, 0);
-    return Outcome.next;
-  }
-  const found = component(vmx, cpu.gprSized(insn.reg, size));
-  if (found === undefined) return failed(vmx, cpu, insn, VmError.unsupportedComponent);
-  const vmcs = currentVmcs(vmx, cpu);
-  const value = found.high ? BigInt(vmcs.high32(found.field)) : vmcs.u64(found.field);
-  if (insn.rm >= 0) cpu.setGprSized(insn.rm, size, BigInt.asUintN(size * 8, value));
-  else {
-    const linear = operand(cpu, insn, size, true);
-    if (linear === undefined || !cpu.storeLinear(linear, size, BigInt.asUintN(size * 8, value))) return Outcome.pending;
-  }
-  return succeeded(cpu);
-}
-
-function vmwrite(vmx: VmxContext, cpu: Cpu, insn: VmxInstruction): Outcome {
-  const size = cpu.code64 ? 8 : 4;
-  if (currentPointer(cpu) < 0) {
-    vmFail(vmx, cpu, insn.name, 0);
-    return Outcome.next;
-  }
-  const value = insn.rm >= 0 ? cpu.gprSized(insn.rm, size) : readOperand(cpu, insn, size);
-  if (value === undefined) return Outcome.pending;
-  const found = component(vmx, cpu.gprSized(insn.reg, size));
-  if (found === undefined) return failed(vmx, cpu, insn, VmError.unsupportedComponent);
-  // IA32_VMX_MISC bit 29 is 0: VM-exit information fields cannot be written.
-  if (found.field.type === 'read-only') return failed(vmx, cpu, insn, VmError.readOnlyComponent);
-  const vmcs = currentVmcs(vmx, cpu);
-  if (found.high) vmcs.setHalves(found.field, vmcs.u32(found.field), Number(value & 0xffff_ffffn));
-  // Outside 64-bit mode the upper half of natural-width and 64-bit fields is cleared.
-  else vmcs.setMasked(found.field, value);
-  vmcs.noteWritten();
-  noteFieldWrite(cpu, found.field);
   return succeeded(cpu);
 }
 

@@ -2,6 +2,7 @@
 import type { Cpu } from '../cpu/cpu';
 import { ARITHMETIC_FLAGS, Flag } from '../spec/vcpu-state';
 import { Field } from '../spec/vmcs-fields';
+import type { Vmcs } from './vmcs';
 import { currentPointer, currentVmcs, type VmxContext } from './vmx-context';
 
 export function vmSucceed(cpu: Cpu): void {
@@ -12,8 +13,11 @@ export function vmFailInvalid(cpu: Cpu): void {
 }
 /** There is a current VMCS: its VM-instruction error field takes the number. */
 export function vmFailValid(vmx: VmxContext, cpu: Cpu, error: number): void {
+  vmFailValidIn(cpu, currentVmcs(vmx, cpu), error);
+}
+/** In VMX non-root operation the number goes to the VMCS that the link pointer names. */
+export function vmFailValidIn(cpu: Cpu, vmcs: Vmcs, error: number): void {
   cpu.flags = (cpu.flags & ~ARITHMETIC_FLAGS) | Flag.ZF;
-  const vmcs = currentVmcs(vmx, cpu);
   vmcs.setU32(Field.vmInstructionError, error);
   vmcs.noteWritten();
 }

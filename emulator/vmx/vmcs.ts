@@ -4,7 +4,7 @@
  */
 import type { PhysicalMemory } from '../memory/physical-memory';
 import { RAM_FIRST } from '../spec/vcpu-state';
-import { VMCS_REVISION, VmcsRegion, type VmcsField } from '../spec/vmcs-fields';
+import { SHADOW_INDICATOR, VmcsRegion, type VmcsField } from '../spec/vmcs-fields';
 import { changeBit } from './changes';
 
 /** What intercepts and checks need of a VMCS; recording readers and nested VMCSs implement it too. */
@@ -90,8 +90,8 @@ export class Vmcs implements VmcsReader {
   get revision(): number {
     return this.words[(this.base + VmcsRegion.revision) >>> 2];
   }
-  get revisionMatches(): boolean {
-    return this.revision === VMCS_REVISION;
+  get isShadow(): boolean {
+    return (this.revision & SHADOW_INDICATOR) !== 0;
   }
   get abortIndicator(): number {
     return this.words[(this.base + VmcsRegion.abortIndicator) >>> 2];

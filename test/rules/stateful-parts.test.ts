@@ -33,6 +33,7 @@ const KNOWN: Readonly<Record<string, string>> = {
   'mmu/vcpu-registers.ts': 'stop: why the slice ends; the step did not happen',
   'mmu/mmu.ts': 'what one instruction in flight is about to store; the walk under way',
   'mmu/walk.ts': 'outcome of the last walk',
+  'mmu/ept-access.ts': 'the linear address of the access under way',
   'memory/physical-memory.ts': 'watchers and regions: wiring; the memory itself is saved',
   'memory/snapshot.ts': 'a hash being computed',
   'machine.ts': 'endedBy is saved; breakpoints and stopEvent belong to the user',

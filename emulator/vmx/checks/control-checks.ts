@@ -177,6 +177,8 @@ const executionControls: readonly CheckRow[] = section('VM-Execution Control Fie
     holds: (c) => !switchesEptp(c) || eptEnabled(c),
   },
   ...pageAddress(Field.eptpListAddress, 'EPTP switching', [Field.vmFunctionControls, ...SECONDARY_FIELDS], switchesEptp),
+  ...pageAddress(Field.vmreadBitmapAddress, 'VMCS shadowing', SECONDARY_FIELDS, (c) => secondaryIs(c, Secondary.vmcsShadowing)),
+  ...pageAddress(Field.vmwriteBitmapAddress, 'VMCS shadowing', SECONDARY_FIELDS, (c) => secondaryIs(c, Secondary.vmcsShadowing)),
   ...pageAddress(
     Field.virtualizationExceptionInformationAddress,
     'EPT-violation #VE',

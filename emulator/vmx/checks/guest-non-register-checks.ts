@@ -5,8 +5,18 @@
  */
 import { EventType } from '../../spec/registers';
 import { OTHER_EVENT } from '../../spec/vmcs-formats';
-import { Field, VMCS_REVISION, type VmcsField } from '../../spec/vmcs-fields';
-import { eptEnabled, ia32eModeGuest, section, SECONDARY_FIELDS, type CheckContext, type CheckRow, type CheckRowInit } from './check-row';
+import { Secondary } from '../../spec/vmx-controls';
+import { Field, SHADOW_INDICATOR, VMCS_REVISION, type VmcsField } from '../../spec/vmcs-fields';
+import {
+  eptEnabled,
+  ia32eModeGuest,
+  secondary,
+  section,
+  SECONDARY_FIELDS,
+  type CheckContext,
+  type CheckRow,
+  type CheckRowInit,
+} from './check-row';
 
 const INFO = Field.vmEntryInterruptionInformation;
 const ACTIVITY = Field.guestActivityState;
@@ -145,10 +155,12 @@ const nonRegister = section('Checks on Guest Non-Register State', 'guest', [
     name: 'VMCS_LINK_POINTER: revision identifier',
     looksOutside: true,
     sentence:
-      "If the VMCS link pointer is not FFFFFFFF_FFFFFFFFH, the 4 bytes in memory that it references must hold the processor's VMCS revision identifier, with bit 31 equal to “VMCS shadowing” (0).",
+      "If the VMCS link pointer is not FFFFFFFF_FFFFFFFFH, the 4 bytes in memory that it references must hold the processor's VMCS revision identifier, with bit 31 equal to “VMCS shadowing”.",
     qualification: 4,
     fields: [LINK],
-    holds: (c) => !linkUsed(c) || c.read32(c.address(LINK)) === VMCS_REVISION,
+    conditions: SECONDARY_FIELDS,
+    holds: (c) =>
+      !linkUsed(c) || c.read32(c.address(LINK)) === (VMCS_REVISION | (secondary(c) & Secondary.vmcsShadowing ? SHADOW_INDICATOR : 0)) >>> 0,
   },
   {
     name: 'VMCS_LINK_POINTER: not the current VMCS',

@@ -115,6 +115,8 @@ add(
 );
 needsEpt('“EPTP switching” needs “enable EPT”', VM_FUNCTIONS, { vmFunctionControls: 1 });
 page('eptpListAddress', 'EPTP_LIST_ADDRESS', { [SECONDARY_FIELD]: VM_FUNCTIONS | SECONDARY.ept, vmFunctionControls: 1 });
+page('vmreadBitmapAddress', 'VMREAD_BITMAP_ADDRESS', { [SECONDARY_FIELD]: (1 << 14) | SECONDARY.ept });
+page('vmwriteBitmapAddress', 'VMWRITE_BITMAP_ADDRESS', { [SECONDARY_FIELD]: (1 << 14) | SECONDARY.ept });
 page('virtualizationExceptionInformationAddress', 'VIRTUALIZATION_EXCEPTION_INFORMATION_ADDRESS', {
   [SECONDARY_FIELD]: (1 << 18) | SECONDARY.ept,
 });
