@@ -38,7 +38,6 @@ const haswell: readonly CpuFeature[] = [
 ]; // prettier-ignore
 const skylakeServer: readonly CpuFeature[] = [
   ...haswell,
-  'ept-violation-details',
   'mode-based-execute',
   'pml',
   'ept-ve',

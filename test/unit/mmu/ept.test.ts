@@ -36,7 +36,7 @@ interface Scene {
 }
 
 function scene(s: Scene): { cpu: Cpu; mmu: Mmu; memory: PhysicalMemory; leafAt: number; tableAt: (level: number) => number } {
-  const model = cpuModelNamed(s.model ?? 'skylake-server');
+  const model = cpuModelNamed(s.model ?? 'skylake-server,+ept-violation-details');
   const memory = new PhysicalMemory(2 << 20);
   const mmu = new Mmu(memory);
   const cpu = new Cpu(0, memory.vcpuBase(0), memory, model, () => 0, mmu);

@@ -214,7 +214,7 @@ describe('translation through EPT', function () {
           seen.add(reason);
           assert.equal(reason, expected === 'violation' ? 48 : 49);
           assert.equal(cpu.getF64(State.pendingGpa), gpa);
-          if (expected === 'violation') assert.equal(cpu.get64(State.pendingQualification), wanted | (all << 3n) | 0x780n);
+          if (expected === 'violation') assert.equal(cpu.get64(State.pendingQualification), wanted | (all << 3n) | 0x180n);
         },
       ),
       { numRuns: 3000, seed: 11 },
