@@ -151,9 +151,11 @@ export class Looking {
   evaluate(args: RequestArguments): object {
     const debuggee = this.session.debuggee('evaluate');
     const context = args.optionalText('context') ?? 'repl';
-    // A hover may come late, with a frame of the stop before: it means nothing any more.
-    if (context === 'hover' && this.isStale(args)) return { result: '', variablesReference: 0 };
-    const evaluated = evaluation.evaluate(debuggee, this.frame(args), args.text('expression'), context);
+    // Right after a stop a client may still have a frame of the stop before selected: a hover means the frame on top then.
+    const late = context === 'hover' && this.isStale(args);
+    if (late && this.session.running) return { result: '', variablesReference: 0 };
+    const frame = late ? framesOf(debuggee, FIRST_VCPU)[0]! : this.frame(args);
+    const evaluated = evaluation.evaluate(debuggee, frame, args.text('expression'), context);
     return this.evaluatedOnWire(evaluated);
   }
 

@@ -1,5 +1,5 @@
 /** Answers to the requests that this adapter adds to the protocol (protocol.ts). */
-import type { AddressSpace, Level } from '../emulator/api';
+import type { AddressSpace, InspectNode, Level } from '../emulator/api';
 import type { RequestArguments } from './arguments';
 import { type Debuggee, FIRST_VCPU } from './debuggee';
 import { evaluateIn } from './evaluation';
@@ -18,7 +18,23 @@ function vcpuOf(debuggee: Debuggee, args: RequestArguments): number {
 
 export function inspect(debuggee: Debuggee, args: RequestArguments): InspectResult {
   const nodes = debuggee.machine.inspect.children(vcpuOf(debuggee, args), args.text('id'));
-  return { nodes: nodes.map(({ memory, ...node }) => ({ ...node, memoryReference: memory && formatPlace(memory) })) };
+  return {
+    nodes: nodes.map(({ memory, ...node }) => ({
+      ...node,
+      symbol: symbolOf(debuggee, { memory, ...node }),
+      memoryReference: memory && formatPlace(memory),
+    })),
+  };
+}
+
+/** The handler of a gate; what an address that stands in a field is called. */
+function symbolOf(debuggee: Debuggee, { id, value, memory }: InspectNode): string | undefined {
+  if (value === undefined || !memory || !/^0x[0-9a-f]+$/i.test(value)) return undefined;
+  const address = BigInt(value);
+  const isGate = /^idt\/l[12]\/\d+$/.test(id);
+  if (memory.space !== 'gva' || !(isGate || memory.address === address)) return undefined;
+  const { symbols } = debuggee;
+  return symbols.symbolAt(memory.level, address) && symbolText(symbols, memory.level, address);
 }
 
 export function resolve(debuggee: Debuggee, args: RequestArguments, frame: () => Frame): ResolveResult {

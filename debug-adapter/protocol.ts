@@ -15,6 +15,8 @@ export interface InspectedNode {
   readonly tooltip?: string;
   /** As readMemory takes it. */
   readonly memoryReference?: string;
+  /** Where the value is an address of code or data that the symbols know: vm_exit_handler+0x4. */
+  readonly symbol?: string;
   readonly expandable: boolean;
 }
 export interface InspectResult {

@@ -5,7 +5,7 @@ import { AdapterFactory } from './adapter-factory';
 import { ConfigurationProvider, FoundConfigurations } from './configuration';
 import { DisassemblyDocuments } from './disassembly-documents';
 import { EvaluateHover, expressionAt, hoverLanguages } from './hover';
-import { InspectView } from './inspect-view';
+import { InspectView, type InspectViewOptions } from './inspect-view';
 import { MemoryViews } from './memory-view';
 import { SerialConsoles } from './serial-console';
 import { Sessions } from './sessions';
@@ -19,32 +19,29 @@ export interface NestscopeApi {
   readonly adapters: AdapterFactory;
   readonly configurations: ConfigurationProvider;
   readonly translation: TranslationView;
+  readonly hover: EvaluateHover;
+  readonly memory: MemoryViews;
 }
 
-/** View id → root of the adapter's inspection. */
-const viewRoots: Readonly<Record<string, string>> = {
-  'nestscope.controlStructures': 'vmcs',
-  'nestscope.exits': 'exits',
-  'nestscope.interrupts': 'idt',
-  'nestscope.pageTables': 'page-tables',
-};
+const inspectViews: readonly InspectViewOptions[] = [
+  { id: 'nestscope.controlStructures', root: 'vmcs', empty: 'There is no current VMCS: the hypervisor has not executed VMPTRLD yet.' },
+  { id: 'nestscope.exits', root: 'exits', live: true, empty: 'No VM exit has happened yet.' },
+  { id: 'nestscope.interrupts', root: 'idt', empty: 'There is no interrupt descriptor table yet.' },
+  { id: 'nestscope.pageTables', root: 'page-tables', empty: 'There are no page tables: paging is off.' },
+];
 
 export function activateNestscope(context: vscode.ExtensionContext, host: string, startWorker: () => Promise<WorkerPort>): NestscopeApi {
   const log = vscode.window.createOutputChannel('Nestscope', { log: true });
   const sessions = new Sessions();
   const disassembly = new DisassemblyDocuments();
-  const adapters = new AdapterFactory(startWorker, disassembly, log);
+  const adapters = new AdapterFactory(startWorker, disassembly, sessions, log);
   const configurations = new ConfigurationProvider();
   const memory = new MemoryViews(sessions, context.extensionUri);
   const consoles = new SerialConsoles();
   const translation = new TranslationView(sessions);
   const hover = new EvaluateHover(sessions);
   const views: Record<string, InspectView> = {};
-  for (const [id, root] of Object.entries(viewRoots)) {
-    const view = new InspectView(sessions, root);
-    views[id] = view;
-    context.subscriptions.push(view, vscode.window.createTreeView(id, { treeDataProvider: view, showCollapseAll: true }));
-  }
+  for (const options of inspectViews) context.subscriptions.push((views[options.id] = new InspectView(sessions, options)));
   context.subscriptions.push(
     log,
     sessions,
@@ -84,7 +81,7 @@ export function activateNestscope(context: vscode.ExtensionContext, host: string
     vscode.commands.registerCommand('nestscope.refreshViews', () => Object.values(views).forEach((view) => view.refresh())),
   );
   log.info(`Nestscope in ${host}`);
-  return { host, views, adapters, configurations, translation };
+  return { host, views, adapters, configurations, translation, hover, memory };
 }
 
 /** The expression under the cursor, for commands that were not given one; undefined asks the user. */

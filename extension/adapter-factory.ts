@@ -1,6 +1,8 @@
 /** Makes the debug adapter of a session: in a worker where the host grants one, else inline in the extension host's own thread. */
 import * as vscode from 'vscode';
+import { DirectAdapter } from './direct-adapter';
 import type { DisassemblyDocuments } from './disassembly-documents';
+import type { Sessions } from './sessions';
 import { WorkerAdapter, type WorkerPort } from './worker-adapter';
 import { readFile } from './workspace-files';
 
@@ -11,11 +13,14 @@ export class AdapterFactory implements vscode.DebugAdapterDescriptorFactory {
   constructor(
     private readonly startWorker: () => Promise<WorkerPort>,
     private readonly disassembly: DisassemblyDocuments,
+    private readonly sessions: Sessions,
     private readonly log: vscode.LogOutputChannel,
   ) {}
 
-  async createDebugAdapterDescriptor(): Promise<vscode.DebugAdapterDescriptor> {
-    return new vscode.DebugAdapterInlineImplementation(this.disassembly.decorate(await this.create()));
+  async createDebugAdapterDescriptor(session: vscode.DebugSession): Promise<vscode.DebugAdapterDescriptor> {
+    const adapter = new DirectAdapter(await this.create());
+    this.sessions.register(session.id, adapter);
+    return new vscode.DebugAdapterInlineImplementation(this.disassembly.decorate(adapter));
   }
 
   private async create(): Promise<vscode.DebugAdapter> {

@@ -3,11 +3,10 @@
  * frame without a source, and shows neither registers nor views for it then.
  */
 import * as vscode from 'vscode';
+import type { DirectAdapter } from './direct-adapter';
 import { listingOf, stillShows, type DisassembledInstruction, type Listing } from './disassembly-listing';
 
 const instructionsShown = 100;
-/** Requests of ours are told from the editor's by their numbers. */
-const firstSequence = 1_000_000_000;
 
 interface Frame {
   readonly name: string;
@@ -19,9 +18,7 @@ interface Frame {
 interface Message {
   readonly type: string;
   readonly command?: string;
-  readonly success?: boolean;
-  readonly request_seq?: number;
-  readonly body?: { readonly stackFrames?: Frame[]; readonly instructions?: DisassembledInstruction[] };
+  readonly body?: { readonly stackFrames?: Frame[] };
 }
 
 export class DisassemblyDocuments implements vscode.TextDocumentContentProvider {
@@ -36,7 +33,7 @@ export class DisassemblyDocuments implements vscode.TextDocumentContentProvider 
   }
 
   /** The adapter, with sources for the frames that have none. */
-  decorate(adapter: vscode.DebugAdapter): vscode.DebugAdapter {
+  decorate(adapter: DirectAdapter): vscode.DebugAdapter {
     return new SourcedAdapter(adapter, ++this.adapters, (uri, text) => this.update(uri, text));
   }
 
@@ -50,12 +47,10 @@ export class DisassemblyDocuments implements vscode.TextDocumentContentProvider 
 class SourcedAdapter implements vscode.DebugAdapter {
   private readonly messages = new vscode.EventEmitter<vscode.DebugProtocolMessage>();
   readonly onDidSendMessage = this.messages.event;
-  private readonly waiting = new Map<number, (message: Message) => void>();
   private readonly listings = new Map<string, Listing>();
-  private sequence = firstSequence;
 
   constructor(
-    private readonly inner: vscode.DebugAdapter,
+    private readonly inner: DirectAdapter,
     private readonly number: number,
     private readonly update: (uri: vscode.Uri, text: string | undefined) => void,
   ) {
@@ -74,12 +69,6 @@ class SourcedAdapter implements vscode.DebugAdapter {
 
   private receive(raw: vscode.DebugProtocolMessage): void {
     const message = raw as unknown as Message;
-    const ours = message.type === 'response' ? this.waiting.get(message.request_seq ?? 0) : undefined;
-    if (ours) {
-      this.waiting.delete(message.request_seq ?? 0);
-      ours(message);
-      return;
-    }
     const frames = message.command === 'stackTrace' ? (message.body?.stackFrames ?? []) : [];
     if (frames.some(isBare)) void this.addSources(frames).finally(() => this.messages.fire(raw));
     else this.messages.fire(raw);
@@ -109,18 +98,14 @@ class SourcedAdapter implements vscode.DebugAdapter {
     frame.column = 1;
   }
 
-  private disassemble(memoryReference: string): Promise<readonly DisassembledInstruction[]> {
-    const seq = this.sequence++;
-    return new Promise((settle) => {
-      this.waiting.set(seq, ({ success, body }) => settle(success ? (body?.instructions ?? []) : []));
-      const request = {
-        type: 'request',
-        seq,
-        command: 'disassemble',
-        arguments: { memoryReference, instructionCount: instructionsShown, resolveSymbols: true },
-      };
-      this.inner.handleMessage(request as vscode.DebugProtocolMessage);
-    });
+  private async disassemble(memoryReference: string): Promise<readonly DisassembledInstruction[]> {
+    const args = { memoryReference, instructionCount: instructionsShown, resolveSymbols: true };
+    try {
+      const body = await this.inner.request<{ instructions?: DisassembledInstruction[] } | undefined>('disassemble', args);
+      return body?.instructions ?? [];
+    } catch {
+      return []; // The frame stays without a source.
+    }
   }
 }
 

@@ -58,15 +58,23 @@ export class EvaluateHover implements vscode.HoverProvider, vscode.EvaluatableEx
     const found = session && expressionAt(document, position);
     if (!session || !found) return undefined;
     try {
-      const answer = (await session.customRequest('evaluate', {
-        expression: found.expression,
-        context: 'hover',
-        frameId: this.sessions.frameId,
-      })) as { result?: string };
+      const request = { expression: found.expression, context: 'hover', frameId: this.sessions.frameId };
+      const answer = await this.sessions.ask<{ result?: string; variablesReference: number }>(session, 'evaluate', request);
       if (!answer.result) return undefined;
-      return new vscode.Hover(new vscode.MarkdownString().appendCodeblock(answer.result, 'text'), found.range);
+      const text = new vscode.MarkdownString().appendCodeblock(answer.result, 'text');
+      if (answer.variablesReference > 0) text.appendCodeblock(await this.walk(session, answer.variablesReference), 'text');
+      return new vscode.Hover(text, found.range);
     } catch {
       return undefined; // The text means nothing to the machine.
     }
+  }
+
+  /** The entries of an address's walk, one to a line: what the debugger's own hover lets one unfold. */
+  private async walk(session: vscode.DebugSession, variablesReference: number): Promise<string> {
+    const { variables } = await this.sessions.ask<{ variables: { name: string; value: string }[] }>(session, 'variables', {
+      variablesReference,
+    });
+    const width = Math.max(...variables.map(({ name }) => name.length));
+    return variables.map(({ name, value }) => `${name.padEnd(width)}  ${value}`).join('\n');
   }
 }

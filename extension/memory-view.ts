@@ -14,9 +14,10 @@ type ViewMessage =
   | { readonly kind: 'write'; readonly offset: number; readonly byte: number };
 
 class MemoryPanel {
-  private bytes = new Uint8Array(0);
+  bytes = new Uint8Array(0);
   private before: Uint8Array | undefined;
   private stop = -1;
+  private stale = false;
 
   constructor(
     readonly panel: vscode.WebviewPanel,
@@ -24,6 +25,13 @@ class MemoryPanel {
     public reference: string,
   ) {
     panel.webview.onDidReceiveMessage((message: ViewMessage) => void this.receive(message));
+    panel.onDidChangeViewState(() => this.panel.visible && this.stale && void this.read());
+  }
+
+  /** A panel behind another one is read when it comes to the front. */
+  readIfSeen(): void {
+    this.stale = !this.panel.visible;
+    if (!this.stale) void this.read();
   }
 
   async go(reference: string): Promise<void> {
@@ -38,10 +46,10 @@ class MemoryPanel {
     const session = this.sessions.stoppedSession;
     const place = splitReference(this.reference);
     if (!session || !place) return;
+    this.stale = false;
     try {
-      const answer = (await session.customRequest('readMemory', { memoryReference: this.reference, count: bytesShown })) as {
-        data?: string;
-      };
+      const request = { memoryReference: this.reference, count: bytesShown };
+      const answer = await this.sessions.askForView<{ data?: string }>(session, 'readMemory', request);
       const stop = this.sessions.stopsOf(session);
       if (stop !== this.stop) this.before = this.stop < 0 ? undefined : this.bytes;
       this.stop = stop;
@@ -74,7 +82,7 @@ class MemoryPanel {
           return this.go(`${place.space}:0x${new DataView(this.bytes.buffer).getBigUint64(message.offset, true).toString(16)}`);
         return;
       case 'write':
-        if (place) return this.write(place.address + BigInt(message.offset), place.space, message.byte);
+        return this.writeAt(message.offset, message.byte);
     }
   }
 
@@ -83,11 +91,9 @@ class MemoryPanel {
     if (/^0x[0-9a-f]+$/i.test(address)) return this.go(`${space}:${address}`);
     if (splitReference(address)) return this.go(address);
     try {
-      const answer = (await this.sessions.stoppedSession?.customRequest('evaluate', {
-        expression: address,
-        context: 'watch',
-        frameId: this.sessions.frameId,
-      })) as { result: string; memoryReference?: string } | undefined;
+      const session = this.sessions.stoppedSession;
+      const request = { expression: address, context: 'watch', frameId: this.sessions.frameId };
+      const answer = session && (await this.sessions.ask<{ result: string }>(session, 'evaluate', request));
       const number = /0x[0-9a-f]+/i.exec(answer?.result ?? '')?.[0];
       if (number) await this.go(`${space}:${number}`);
       else this.post({ message: 'The machine is running, or there is none.' });
@@ -96,12 +102,14 @@ class MemoryPanel {
     }
   }
 
-  private async write(address: bigint, space: string, byte: number): Promise<void> {
+  /** The editor hears of it by the adapter's events, and so do the other panels. */
+  async writeAt(offset: number, byte: number): Promise<void> {
+    const session = this.sessions.stoppedSession;
+    const place = splitReference(this.reference);
+    if (!session || !place) return;
+    const memoryReference = `${place.space}:0x${(place.address + BigInt(offset)).toString(16)}`;
     try {
-      await this.sessions.stoppedSession?.customRequest('writeMemory', {
-        memoryReference: `${space}:0x${address.toString(16)}`,
-        data: btoa(String.fromCharCode(byte)),
-      });
+      await this.sessions.ask(session, 'writeMemory', { memoryReference, data: btoa(String.fromCharCode(byte)) });
     } catch (error) {
       this.post({ message: error instanceof Error ? error.message : String(error) });
     }
@@ -117,8 +125,8 @@ export class MemoryViews implements vscode.Disposable {
     private readonly sessions: Sessions,
     private readonly extension: vscode.Uri,
   ) {
-    this.subscription = sessions.onDidChange(() => {
-      for (const panel of this.panels) void panel.read();
+    this.subscription = sessions.onDidSettle(() => {
+      for (const panel of this.panels) panel.readIfSeen();
     });
   }
 
@@ -128,6 +136,8 @@ export class MemoryViews implements vscode.Disposable {
       given ??
       (await vscode.window.showInputBox({ title: 'Memory', prompt: 'Where: l2:gva:0x…, l1:gpa:0x… or hpa:0x…', value: 'hpa:0x0' }));
     if (!reference) return;
+    const there = [...this.panels].find((panel) => panel.reference === reference);
+    if (there) return there.panel.reveal(undefined, true);
     const media = vscode.Uri.joinPath(this.extension, 'media');
     const panel = vscode.window.createWebviewPanel(
       'nestscope.memory',
@@ -142,6 +152,15 @@ export class MemoryViews implements vscode.Disposable {
       panel.webview.asWebviewUri(vscode.Uri.joinPath(media, 'memory-view.js')).toString(),
       panel.webview.cspSource,
     );
+  }
+
+  /** What the panel at a memory reference shows, for tests: a webview's content cannot be read back. */
+  shown(reference: string): Uint8Array | undefined {
+    return [...this.panels].find((panel) => panel.reference === reference)?.bytes;
+  }
+  /** What two digits typed on a byte of the panel do. */
+  async write(reference: string, offset: number, byte: number): Promise<void> {
+    await [...this.panels].find((panel) => panel.reference === reference)?.writeAt(offset, byte);
   }
 
   dispose(): void {

@@ -7,10 +7,11 @@ import { messageHtml, translationHtml } from './translation-html';
 export class TranslationView implements vscode.Disposable {
   private panel: vscode.WebviewPanel | undefined;
   private expression = '';
+  private stale = false;
   private readonly subscription: vscode.Disposable;
 
   constructor(private readonly sessions: Sessions) {
-    this.subscription = sessions.onDidChange(() => void this.draw());
+    this.subscription = sessions.onDidSettle(() => void this.drawIfSeen());
   }
 
   /** Asks for an address, then shows it. */
@@ -34,6 +35,7 @@ export class TranslationView implements vscode.Disposable {
         {},
       );
       this.panel.onDidDispose(() => (this.panel = undefined));
+      this.panel.onDidChangeViewState(({ webviewPanel }) => webviewPanel.visible && this.stale && void this.draw());
     }
     this.panel.title = `Translation: ${expression}`;
     this.panel.reveal(undefined, true);
@@ -50,9 +52,16 @@ export class TranslationView implements vscode.Disposable {
     this.panel?.dispose();
   }
 
+  /** A panel behind another one is drawn when it comes to the front. */
+  private async drawIfSeen(): Promise<void> {
+    this.stale = this.panel?.visible === false;
+    if (!this.stale) await this.draw();
+  }
+
   private async draw(): Promise<void> {
     const { panel, expression } = this;
     if (!panel) return;
+    this.stale = false;
     const html = await this.content(expression);
     if (panel === this.panel && expression === this.expression && panel.webview.html !== html) panel.webview.html = html;
   }
@@ -63,7 +72,7 @@ export class TranslationView implements vscode.Disposable {
     const frame = { vcpu: this.sessions.vcpu, frameId: this.sessions.frameId };
     try {
       const request: ResolveArguments = { ...frame, address: await this.referenceOf(session, expression) };
-      return translationHtml(expression, (await session.customRequest('nestscope/resolve', request)) as ResolveResult);
+      return translationHtml(expression, await this.sessions.askForView<ResolveResult>(session, 'nestscope/resolve', request));
     } catch (error) {
       return messageHtml(error instanceof Error ? error.message : String(error));
     }
@@ -71,9 +80,8 @@ export class TranslationView implements vscode.Disposable {
 
   /** The selected frame says which level's address an expression is: its value comes with a memory reference. */
   private async referenceOf(session: vscode.DebugSession, expression: string): Promise<string> {
-    const answer = (await session.customRequest('evaluate', { expression, context: 'watch', frameId: this.sessions.frameId })) as {
-      memoryReference?: string;
-    };
+    const request = { expression, context: 'watch', frameId: this.sessions.frameId };
+    const answer = await this.sessions.askForView<{ memoryReference?: string }>(session, 'evaluate', request);
     return answer.memoryReference ?? expression;
   }
 }

@@ -11,7 +11,7 @@ const noise =
   /socket|connection token|grace.time|AccountPolicy|AgentHost|Service Worker|open-vsx|builtin extensions cache|bindings file|spdlog|reconnection|marketplace|gallery|native-watchdog|\[LifecycleService\]|ERR_(NAME|INTERNET|FAILED)|github|chat|copilot|DialogService|devextension|vscode-test-web-support|workspace folder vscode-test-web|Found additional builtin/i;
 
 /** Opens the workbench, prints what the suite in it prints, and resolves to its exit code, 'limit' or 'crash'. */
-export async function runInPage(page, url, { screenshot, seconds = 120 } = {}) {
+export async function runInPage(page, url, { screenshot, seconds = 300 } = {}) {
   let finish;
   const finished = new Promise((settle) => (finish = settle));
   await page.exposeFunction('codeAutomationLog', (_type, args) => {
@@ -34,7 +34,7 @@ export async function runInPage(page, url, { screenshot, seconds = 120 } = {}) {
  * Resolves to the exit code of the suite, 'limit' or 'crash'. `webExtension` (publisher.name) puts that extension into the web worker host.
  * @param {{ extensionDevelopmentPath: string, extensionTestsPath: string, folder?: string, webExtension?: string, screenshot?: string, seconds?: number }} options
  */
-export async function runInServer({ extensionDevelopmentPath, extensionTestsPath, folder, webExtension, screenshot, seconds = 120 }) {
+export async function runInServer({ extensionDevelopmentPath, extensionTestsPath, folder, webExtension, screenshot, seconds = 300 }) {
   // Built versions of VS Code heed extensionTestsPath in the address only with this option.
   const server = await startServer({
     args: ['--vscode-option', 'enable-smoke-test-driver'],

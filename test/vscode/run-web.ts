@@ -2,5 +2,9 @@
 import { runSuite } from './run-suite';
 
 export function run(): Promise<void> {
-  return runSuite(() => import('./editor.test'));
+  return runSuite(async () => {
+    await import('./stops.test');
+    await import('./views.test');
+    (await import('./responsiveness.test')).responsiveness();
+  });
 }
