@@ -12,6 +12,10 @@ export interface MachineConfig {
   /** Guest RAM in bytes. Default 128 MiB. */
   readonly memoryBytes?: number;
   readonly cpuModel?: string;
+  /** vCPUs, 1 to 8; default 1. The first one starts the image, the others wait for INIT and a start-up IPI. */
+  readonly cpus?: number;
+  /** Seed of the schedule by which several vCPUs take turns; default 1. */
+  readonly seed?: number;
   /** 'interpreter' never compiles; default 'jit': hot code becomes WebAssembly of its own. The guest cannot tell. */
   readonly tier?: 'interpreter' | 'jit';
   /** Branches to a place before it is compiled; default 200. Tests set it low. */
@@ -29,6 +33,7 @@ export type StopReason =
   | { readonly kind: 'vm-entry'; readonly entry: VmEntryRecord }
   | { readonly kind: 'vm-entry-failure'; readonly failure: VmEntryFailureRecord }
   | { readonly kind: 'exception'; readonly exception: ExceptionRecord }
+  | { readonly kind: 'interrupt'; readonly interrupt: InterruptRecord }
   | { readonly kind: 'triple-fault'; readonly chain: readonly ExceptionRecord[] }
   | { readonly kind: 'vmx-abort'; /** VMX-abort indicator and what it means. */ readonly indicator: number; readonly sentence: string }
   | { readonly kind: 'halted'; /** HLT with interrupts off: for ever. */ readonly level: Level }
@@ -53,6 +58,8 @@ export interface VmExitRecord {
   readonly interruptionInfo: number;
   readonly interruptionError: number;
   readonly vmcs: number;
+  /** Steps that this vCPU has made, the exit included. */
+  readonly vcpuSteps: number;
 }
 export interface VmEntryRecord {
   readonly event: 'entry';
@@ -96,7 +103,18 @@ export interface ExceptionRecord {
   readonly rip: bigint;
   readonly cr2?: bigint;
 }
-export type TraceRecord = VmExitRecord | VmEntryRecord | VmEntryFailureRecord | ExceptionRecord;
+/** An interrupt or NMI that has been delivered: RIP is the handler's first instruction by now. */
+export interface InterruptRecord {
+  readonly event: 'interrupt';
+  readonly n: number;
+  readonly vcpu: number;
+  readonly level: Level;
+  readonly vector: number;
+  readonly kind: 'external' | 'nmi' | 'software';
+  /** Where it interrupted. */
+  readonly rip: bigint;
+}
+export type TraceRecord = VmExitRecord | VmEntryRecord | VmEntryFailureRecord | ExceptionRecord | InterruptRecord;
 
 /** Which events end a slice. Not machine state; never changes what the guest sees. */
 export interface BreakOn {
@@ -105,17 +123,25 @@ export interface BreakOn {
   vmEntryFailure: boolean;
   /** Stops after the exception's delivery (or the VM exit or shutdown that it led to): RIP is the handler's. */
   exception: boolean;
+  /** Likewise after an interrupt's or NMI's delivery. */
+  interrupt: boolean;
 }
 
 export interface Breakpoint {
   /** Linear address; `level` restricts it. */
   readonly address: bigint;
   readonly level?: Level;
+  /** Restricts it to one vCPU. */
+  readonly vcpu?: number;
 }
 
 export interface SliceOptions {
-  /** Ends with step-limit after exactly this many steps at the most. */
+  /** Ends with step-limit after exactly this many steps, or earlier where all processors wait for something far in the future: go on then. */
   readonly maxSteps: number;
+  /** Counts only this vCPU's steps; the others run as the schedule has it. */
+  readonly countOnly?: number;
+  /** Only this vCPU runs, the others hold (this changes how they interleave from here on). */
+  readonly runOnly?: number;
   /** A breakpoint at the very first instruction does not stop (resuming from it). */
   readonly ignoreFirstBreakpoint?: boolean;
 }
@@ -125,6 +151,10 @@ export interface Machine {
   readonly steps: number;
   readonly instructions: number;
   readonly vcpuCount: number;
+  /** The vCPU that ran last: the one that a stop is about. */
+  readonly currentVcpu: number;
+  /** Guest-visible time in ticks (nanoseconds) since power-on, the same for all vCPUs. */
+  readonly time: number;
   /** What the second tier has done so far. Not machine state. */
   readonly tiers: { readonly compiled: number; readonly modules: number; readonly dropped: number };
   readonly breakOn: BreakOn;
@@ -174,6 +204,8 @@ export interface CpuView {
   readonly codeBits: 16 | 32 | 64;
   readonly cpl: number;
   readonly halted: boolean;
+  /** Active, or what it waits for: the manual's activity states, and MWAIT. */
+  readonly activity: 'active' | 'HLT' | 'shutdown' | 'wait-for-SIPI' | 'MWAIT';
   /** lower-case name: rax … r15, rip, rflags, cs … tr (selector), cr0 …, efer …: see inspect/registers. */
   register(name: string): bigint | undefined;
   /** Sets a register by name; throws UserError when it cannot be set. */

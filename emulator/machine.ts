@@ -3,123 +3,86 @@
  * a named part (see `statefulParts`); nothing else holds machine state.
  */
 import type {
-  AddressSpace, BreakOn, Breakpoint, CpuView, ExceptionRecord, Inspector, Level, Machine, MachineConfig, MachineSnapshot, Resolution, SliceOptions, StopReason, TraceRecord,
+  AddressSpace, BreakOn, Breakpoint, CpuView, ExceptionRecord, Inspector, InterruptRecord, Level, Machine, MachineConfig, MachineSnapshot, Resolution, SliceOptions, StopReason, TraceRecord,
 } from './api'; // prettier-ignore
-import { loadImage } from './boot/load-image';
-import type { EntryState } from './boot/entry-state';
-import { createCallbacks, createRegionCallbacks } from './cpu/callbacks';
-import { createClock } from './cpu/clock';
-import { CodeCache } from './cpu/code-cache';
-import { Cpu } from './cpu/cpu';
-import type { InterpreterExports } from './codegen/interpreter';
-import { instantiateInterpreter } from './cpu/interpreter-instance';
-import { readMsr, resetMsrs, setFirmwareMtrrs, writeMsr } from './cpu/msr';
+import { type ClockState, MachineClock, createClockPort } from './cpu/clock';
+import type { Cpu } from './cpu/cpu';
+import { readMsr, writeMsr } from './cpu/msr';
 import type { CpuPorts } from './cpu/ports';
-import { Processor, type RunEnd } from './cpu/processor';
-import { Regions } from './cpu/regions';
-import { type Platform, createPlatform, notModelledRegions } from './devices/platform';
+import { Processor } from './cpu/processor';
+import { type MachineRunEnd, Processors } from './cpu/processors';
+import { Schedule, type ScheduleState } from './cpu/schedule';
+import { type Platform, createPlatform } from './devices/platform';
 import { createCpuView } from './inspect/cpu-view';
 import { createInspector } from './inspect/inspector';
 import { Resolver } from './inspect/resolve';
 import { levelOf } from './inspect/translation-context';
-import { OpcodeTable } from './isa/decode';
-import { instructionRows } from './isa/rows';
-import { PhysicalMemory } from './memory/physical-memory';
+import { type MachineParts, buildParts, startVcpus } from './machine-parts';
 import { type RamCopy, StateHash, copyRam, copyVcpu, restoreRam, restoreVcpu } from './memory/snapshot';
-import { Mmu } from './mmu/mmu';
-import { cpuModelNamed, defaultCpuModel } from './spec/cpu-models';
-import { Flag, GPR_NAMES, SEGMENT_NAMES, State } from './spec/vcpu-state';
+import { EventType } from './spec/registers';
+import { Flag, State } from './spec/vcpu-state';
 import { Trace, type TraceState } from './trace';
 import { UserError } from './user-error';
 import { forgetChecks } from './vmx/changes';
-import { createVmx, resetVmx } from './vmx/vmx';
+import { createVmx } from './vmx/vmx';
 
-const DEFAULT_MEMORY = 128 * 1024 * 1024;
-const SNAPSHOT_VERSION = 1;
+const SNAPSHOT_VERSION = 2;
 const PAGE_FAULT = 14;
+const DEFAULT_SEED = 1;
 
 /** Creates a machine with its image loaded, at the first instruction. Throws UserError for what the user can mend. */
 export async function createMachine(config: MachineConfig): Promise<Machine> {
-  const bytes = config.memoryBytes ?? DEFAULT_MEMORY;
-  if (!Number.isInteger(bytes) || bytes < 1024 * 1024 || bytes > 3 * 2 ** 30 || bytes % 4096 !== 0)
-    throw new UserError(`guest memory of ${bytes} bytes: expected a multiple of 4 KiB between 1 MiB and 3 GiB`, 'memory-size');
-  const model = config.cpuModel === undefined ? defaultCpuModel : cpuModelNamed(config.cpuModel);
-  let memory: PhysicalMemory;
-  try {
-    memory = new PhysicalMemory(bytes);
-  } catch {
-    throw new UserError(`no room for ${bytes / 2 ** 20} MiB of guest memory: choose a smaller 'memory'`, 'memory-size');
-  }
-  const mmu = new Mmu(memory);
-  const cpus: Cpu[] = [];
-  const interpreter = await instantiateInterpreter(
-    memory,
-    createCallbacks(mmu, () => cpus[0]),
-  );
-  const cpu = new Cpu(0, memory.vcpuBase(0), memory, model, (base) => interpreter.exports.arithmeticFlags(base), mmu);
-  cpus.push(cpu);
-  const code = new CodeCache(
-    memory,
-    mmu,
-    new OpcodeTable(instructionRows),
-    interpreter.module,
-    model.features,
-    () => cpus,
-    config.hotAfter,
-  );
-  const regions = new Regions(
-    memory,
-    code,
-    interpreter.module,
-    interpreter.exports,
-    createRegionCallbacks(mmu, () => cpus[0]),
-  );
-  regions.enabled = config.tier !== 'interpreter';
-  code.regions = regions;
-  return new EmulatedMachine(config, memory, mmu, cpu, code, regions, interpreter.exports);
+  return new EmulatedMachine(config, await buildParts(config));
 }
 
 class EmulatedMachine implements Machine {
-  readonly vcpuCount = 1;
-  readonly breakOn: BreakOn = { vmExit: false, vmEntry: false, vmEntryFailure: false, exception: false };
+  readonly breakOn: BreakOn = { vmExit: false, vmEntry: false, vmEntryFailure: false, exception: false, interrupt: false };
   readonly inspect: Inspector;
+  private readonly clock = new MachineClock();
+  private readonly schedule: Schedule;
   private readonly platform: Platform;
-  private readonly processor: Processor;
+  private readonly processors: Processors;
   private readonly trace = new Trace();
   private readonly resolver: Resolver;
-  private readonly view: CpuView;
+  private readonly views: readonly CpuView[];
   private breakpoints: readonly Breakpoint[] = [];
   private endedBy: StopReason | undefined;
   private stopEvent: StopReason | undefined;
 
   constructor(
     config: MachineConfig,
-    private readonly memory: PhysicalMemory,
-    mmu: Mmu,
-    private readonly vcpu: Cpu,
-    private readonly code: CodeCache,
-    private readonly regions: Regions,
-    generated: InterpreterExports,
+    private readonly parts: MachineParts,
   ) {
-    this.platform = createPlatform({ guestExit: (value) => this.guestExit(value) });
-    for (const region of notModelledRegions((sentence) => vcpu.notModelled(sentence))) memory.addRegion(region);
+    const { memory, mmu, cpus, code, regions, generated } = parts;
+    this.platform = createPlatform({
+      guestExit: (value) => this.guestExit(value),
+      notModelled: (sentence, vcpu) => void cpus[Math.max(0, vcpu)].notModelled(sentence),
+    });
+    memory.mmio = this.platform.mmio;
     const ports = this.createPorts();
-    this.processor = new Processor(vcpu, mmu, code, regions, generated, ports, (ip) => this.isBreakpoint(ip));
+    const requests = { eventStop: false };
+    const isBreakpoint = (cpu: Cpu, ip: bigint): boolean => this.isBreakpoint(cpu, ip);
+    const list = cpus.map((cpu) => new Processor(cpu, mmu, code, regions, generated, ports, isBreakpoint, requests));
+    this.schedule = new Schedule(cpus.length, config.seed ?? DEFAULT_SEED);
+    this.processors = new Processors(list, this.clock, this.platform.timeline, this.schedule, requests, () => this.canWake());
     this.resolver = new Resolver(memory);
-    this.view = createCpuView(vcpu, memory, this.trace);
-    this.inspect = createInspector(vcpu, memory, this.resolver, this.trace);
-    resetMsrs(vcpu);
-    setFirmwareMtrrs(vcpu);
-    resetVmx(vcpu);
-    applyEntryState(vcpu, loadImage(config, memory));
+    this.views = cpus.map((cpu) => createCpuView(cpu, memory, this.trace));
+    this.inspect = createInspector(cpus, memory, this.resolver, this.trace);
+    startVcpus(config, parts);
+  }
+
+  /** Some vCPU waits for an interrupt that could come. */
+  private canWake(): boolean {
+    return this.parts.cpus.some((cpu) => this.platform.canInterrupt(cpu.index, cpu.flag(Flag.IF) || cpu.vmxNonRoot));
   }
 
   private createPorts(): CpuPorts {
-    const clock = createClock((cpu) => vmx.tscOffset(cpu));
-    const position = (cpu: Cpu): number => cpu.getF64(State.steps) + 1;
+    const clock = createClockPort(this.clock, this.platform.timeline, (cpu) => vmx.tscOffset(cpu));
+    const position = (): number => this.clock.steps + 1;
     const vmx = createVmx({
-      memory: this.memory,
-      model: this.vcpu.model,
+      memory: this.parts.memory,
+      model: this.parts.cpus[0].model,
+      interrupts: this.platform.interrupts,
       clock,
       msrs: {
         readMsr: (cpu, index) => readMsr(cpu, ports, index),
@@ -127,15 +90,22 @@ class EmulatedMachine implements Machine {
       },
       observer: {
         exit: (cpu, report) => {
-          const exit = { event: 'exit', n: position(cpu), vcpu: cpu.index, level: 2, ...report } as const;
+          const exit = {
+            event: 'exit',
+            n: position(),
+            vcpu: cpu.index,
+            level: 2,
+            vcpuSteps: cpu.getF64(State.steps) + 1,
+            ...report,
+          } as const;
           this.note(exit, this.breakOn.vmExit ? { kind: 'vm-exit', exit } : undefined);
         },
         entry: (cpu, report) => {
-          const entry = { event: 'entry', n: position(cpu), vcpu: cpu.index, level: 2, ...report } as const;
+          const entry = { event: 'entry', n: position(), vcpu: cpu.index, level: 2, ...report } as const;
           this.note(entry, this.breakOn.vmEntry ? { kind: 'vm-entry', entry } : undefined);
         },
         entryFailure: (cpu, report) => {
-          const failure = { event: 'entry-failure', n: position(cpu), vcpu: cpu.index, level: 1, ...report } as const;
+          const failure = { event: 'entry-failure', n: position(), vcpu: cpu.index, level: 1, ...report } as const;
           this.note(failure, this.breakOn.vmEntryFailure ? { kind: 'vm-entry-failure', failure } : undefined);
         },
         abort: (_cpu, indicator, sentence) => {
@@ -150,44 +120,69 @@ class EmulatedMachine implements Machine {
       observer: {
         exception: (cpu, vector, errorCode) => {
           const record: ExceptionRecord = {
-            event: 'exception', n: position(cpu), vcpu: cpu.index, level: levelOf(cpu), vector, errorCode, rip: cpu.rip,
+            event: 'exception', n: position(), vcpu: cpu.index, level: levelOf(cpu), vector, errorCode, rip: cpu.rip,
             cr2: vector === PAGE_FAULT ? cpu.get64(State.pendingLinear) : undefined,
           }; // prettier-ignore
           this.note(record, this.breakOn.exception ? { kind: 'exception', exception: record } : undefined);
         },
-        interruptDelivered: () => undefined,
+        interruptDelivered: (cpu, vector, type, rip) => this.interruptDelivered(cpu, vector, type, rip),
         modeSwitch: () => undefined,
       },
       vmx,
+      interrupts: this.platform.interrupts,
     };
     return ports;
   }
 
+  private interruptDelivered(cpu: Cpu, vector: number, type: number, rip: bigint): void {
+    const kind = type === EventType.nmi ? 'nmi' : type === EventType.softwareInterrupt ? 'software' : 'external';
+    const interrupt: InterruptRecord = {
+      event: 'interrupt',
+      n: this.clock.steps + 1,
+      vcpu: cpu.index,
+      level: levelOf(cpu),
+      vector,
+      kind,
+      rip,
+    };
+    this.note(interrupt, this.breakOn.interrupt ? { kind: 'interrupt', interrupt } : undefined);
+  }
   private note(record: TraceRecord, stop: StopReason | undefined): void {
     this.trace.add(record);
     if (stop === undefined) return;
     this.stopEvent = stop;
-    this.processor.eventStop = true;
+    this.processors.requests.eventStop = true;
   }
   private guestExit(value: number): void {
     this.endedBy = { kind: 'guest-exit', value };
-    this.processor.eventStop = true;
+    this.processors.requests.eventStop = true;
   }
-  private isBreakpoint(ip: bigint): boolean {
-    const level = levelOf(this.vcpu);
-    return this.breakpoints.some((b) => b.address === ip && (b.level === undefined || b.level === level));
+  private isBreakpoint(cpu: Cpu, ip: bigint): boolean {
+    const level = levelOf(cpu);
+    return this.breakpoints.some(
+      (b) => b.address === ip && (b.level === undefined || b.level === level) && (b.vcpu === undefined || b.vcpu === cpu.index),
+    );
   }
 
   // Running -----------------------------------------------------------------------------------------------------------
 
   get steps(): number {
-    return this.vcpu.getF64(State.steps);
+    return this.clock.steps;
   }
   get instructions(): number {
-    return this.vcpu.getF64(State.instructions);
+    return this.parts.cpus.reduce((sum, cpu) => sum + cpu.getF64(State.instructions), 0);
+  }
+  get vcpuCount(): number {
+    return this.parts.cpus.length;
+  }
+  get currentVcpu(): number {
+    return this.processors.last;
+  }
+  get time(): number {
+    return this.clock.now();
   }
   get tiers(): Machine['tiers'] {
-    return { ...this.regions.statistics };
+    return { ...this.parts.regions.statistics };
   }
   get ended(): StopReason | undefined {
     return this.endedBy;
@@ -195,15 +190,15 @@ class EmulatedMachine implements Machine {
 
   setBreakpoints(list: readonly Breakpoint[]): void {
     this.breakpoints = [...list];
-    this.code.setBreakpointOffsets(new Set(list.map((b) => Number(b.address & 0xfffn))));
+    this.parts.code.setBreakpointOffsets(new Set(list.map((b) => Number(b.address & 0xfffn))));
   }
 
   runSlice(options: SliceOptions): StopReason {
     if (this.endedBy !== undefined) return this.endedBy;
     this.stopEvent = undefined;
-    let end: RunEnd;
+    let end: MachineRunEnd;
     try {
-      end = this.processor.run(options.maxSteps, options.ignoreFirstBreakpoint);
+      end = this.processors.run(options);
     } catch (e) {
       const what = e instanceof Error ? e.message : String(e);
       this.endedBy = { kind: 'internal-error', sentence: `Nestscope met an error of its own (${what}); the machine is kept as it is. Please report it with the image and this sentence.` }; // prettier-ignore
@@ -212,20 +207,17 @@ class EmulatedMachine implements Machine {
     return this.stopReason(end);
   }
 
-  private stopReason(end: RunEnd): StopReason {
-    const { vcpu } = this;
+  private stopReason(end: MachineRunEnd): StopReason {
+    const vcpu = this.parts.cpus[this.processors.last];
     switch (end) {
       case 'budget':
+      case 'waiting':
         return this.endedBy ?? this.stopEvent ?? { kind: 'step-limit' };
       case 'event':
         return this.endedBy ?? this.stopEvent ?? { kind: 'step-limit' };
       case 'breakpoint':
         return { kind: 'breakpoint', address: vcpu.rip + vcpu.get64(State.csBase), level: levelOf(vcpu) };
       case 'halted':
-        if (vcpu.flag(Flag.IF)) {
-          this.endedBy = { kind: 'not-modelled', sentence: 'Not modelled: interrupt controllers and timers; the guest waits (HLT with interrupts enabled) for an interrupt that cannot come.' }; // prettier-ignore
-          return this.endedBy;
-        }
         this.endedBy = { kind: 'halted', level: levelOf(vcpu) };
         return this.endedBy;
       case 'shutdown': {
@@ -271,16 +263,18 @@ class EmulatedMachine implements Machine {
 
   // State ---------------------------------------------------------------------------------------------------------------
 
-  private vcpuCopy(): Uint8Array {
-    return copyVcpu(this.memory, this.vcpu.base, this.vcpu.flags);
+  private vcpuCopies(): Uint8Array[] {
+    return this.parts.cpus.map((cpu) => copyVcpu(this.parts.memory, cpu.base, cpu.flags));
   }
 
   save(): MachineSnapshot {
     return {
       version: SNAPSHOT_VERSION,
       parts: {
-        ram: copyRam(this.memory),
-        vcpu0: this.vcpuCopy(),
+        ram: copyRam(this.parts.memory),
+        vcpus: this.vcpuCopies(),
+        clock: this.clock.save(),
+        schedule: this.schedule.save(),
         platform: this.platform.save(),
         trace: this.trace.save(),
         ended: this.endedBy,
@@ -289,48 +283,54 @@ class EmulatedMachine implements Machine {
   }
 
   restore(snapshot: MachineSnapshot): void {
+    const { memory, cpus, code } = this.parts;
     if (snapshot.version !== SNAPSHOT_VERSION)
       throw new UserError(`a snapshot of version ${snapshot.version}: expected version ${SNAPSHOT_VERSION}`, 'snapshot-version');
     const ram = snapshot.parts.ram as RamCopy;
-    if (ram.bytes !== this.memory.ramBytes)
-      throw new UserError(
-        `a snapshot of a machine with ${ram.bytes} bytes of memory: this one has ${this.memory.ramBytes}`,
-        'snapshot-memory',
-      );
-    this.code.reset();
-    restoreRam(this.memory, ram);
-    restoreVcpu(this.memory, this.vcpu.base, snapshot.parts.vcpu0 as Uint8Array);
+    if (ram.bytes !== memory.ramBytes)
+      throw new UserError(`a snapshot of a machine with ${ram.bytes} bytes of memory: this one has ${memory.ramBytes}`, 'snapshot-memory');
+    const vcpus = snapshot.parts.vcpus as readonly Uint8Array[];
+    if (vcpus.length !== cpus.length)
+      throw new UserError(`a snapshot of a machine with ${vcpus.length} virtual CPUs: this one has ${cpus.length}`, 'snapshot-cpus');
+    code.reset();
+    restoreRam(memory, ram);
+    cpus.forEach((cpu, n) => {
+      restoreVcpu(memory, cpu.base, vcpus[n]);
+      cpu.stop = undefined;
+    });
+    this.clock.restore(snapshot.parts.clock as ClockState);
+    this.schedule.restore(snapshot.parts.schedule as ScheduleState);
     this.platform.restore(snapshot.parts.platform);
     this.trace.restore(snapshot.parts.trace as TraceState);
     this.endedBy = snapshot.parts.ended as StopReason | undefined;
-    this.vcpu.stop = undefined;
   }
 
   hash(): string {
     const h = new StateHash();
-    h.bytes(this.vcpuCopy());
-    h.ram(this.memory);
-    h.bytes(new TextEncoder().encode(JSON.stringify(this.platform.save(), (_k, v: unknown) => (typeof v === 'bigint' ? `${v}n` : v))));
+    for (const copy of this.vcpuCopies()) h.bytes(copy);
+    h.ram(this.parts.memory);
+    const plain = [this.clock.save(), this.schedule.save(), this.platform.save()];
+    h.bytes(new TextEncoder().encode(JSON.stringify(plain, (_k, v: unknown) => (typeof v === 'bigint' ? `${v}n` : v))));
     return h.digest();
   }
 
   // Looking inside ------------------------------------------------------------------------------------------------------
 
-  cpu(): CpuView {
-    return this.view;
+  cpu(vcpu: number): CpuView {
+    return this.views[vcpu];
   }
-  resolve(_vcpu: number, level: Level, space: AddressSpace, address: bigint): Resolution {
-    return this.resolver.resolve(this.vcpu, level, space, address);
+  resolve(vcpu: number, level: Level, space: AddressSpace, address: bigint): Resolution {
+    return this.resolver.resolve(this.parts.cpus[vcpu], level, space, address);
   }
 
-  readMemory(_vcpu: number, level: Level, space: AddressSpace, address: bigint, length: number): Uint8Array {
+  readMemory(vcpu: number, level: Level, space: AddressSpace, address: bigint, length: number): Uint8Array {
     const parts: Uint8Array[] = [];
     let done = 0;
     while (done < length) {
       const at = address + BigInt(done);
       const inPage = Math.min(length - done, 4096 - Number(at & 0xfffn));
-      const hpa = this.resolver.toHpa(this.vcpu, level, space, at);
-      const bytes = hpa === undefined ? new Uint8Array(0) : this.memory.physRead(hpa, inPage);
+      const hpa = this.resolver.toHpa(this.parts.cpus[vcpu], level, space, at);
+      const bytes = hpa === undefined ? new Uint8Array(0) : this.parts.memory.physRead(hpa, inPage);
       parts.push(bytes);
       done += bytes.length;
       if (bytes.length < inPage) break;
@@ -344,42 +344,18 @@ class EmulatedMachine implements Machine {
     return all;
   }
 
-  writeMemory(_vcpu: number, level: Level, space: AddressSpace, address: bigint, bytes: Uint8Array): number {
+  writeMemory(vcpu: number, level: Level, space: AddressSpace, address: bigint, bytes: Uint8Array): number {
     let done = 0;
     while (done < bytes.length) {
       const at = address + BigInt(done);
       const inPage = Math.min(bytes.length - done, 4096 - Number(at & 0xfffn));
-      const hpa = this.resolver.toHpa(this.vcpu, level, space, at);
-      if (hpa === undefined || !this.memory.isRam(hpa, inPage)) break;
-      this.memory.physWrite(hpa, bytes.subarray(done, done + inPage));
+      const hpa = this.resolver.toHpa(this.parts.cpus[vcpu], level, space, at);
+      if (hpa === undefined || !this.parts.memory.isRam(hpa, inPage)) break;
+      this.parts.memory.physWrite(hpa, bytes.subarray(done, done + inPage));
       done += inPage;
     }
     // The bytes may lie in a VMCS: every check is made again at the next entry.
-    forgetChecks(this.vcpu);
+    for (const cpu of this.parts.cpus) forgetChecks(cpu);
     return done;
   }
-}
-
-/** Puts the loader's entry state into a CPU that has just been powered on. */
-function applyEntryState(cpu: Cpu, entry: EntryState): void {
-  cpu.setF64(State.vmxonPointer, -1);
-  cpu.setF64(State.currentVmcs, -1);
-  GPR_NAMES.forEach((name, n) => cpu.setGpr(n, entry.registers[name] ?? 0n));
-  SEGMENT_NAMES.forEach((name, n) => {
-    const s = entry.segments[name];
-    cpu.setSegment(n, s.selector, s.base, s.limit, s.access);
-  });
-  cpu.set64(State.cr0, entry.cr0);
-  cpu.set64(State.cr3, entry.cr3);
-  cpu.set64(State.cr4, entry.cr4);
-  cpu.set64(State.efer, entry.efer);
-  cpu.set64(State.gdtrBase, entry.gdtr.base);
-  cpu.set32(State.gdtrLimit, entry.gdtr.limit);
-  cpu.set64(State.idtrBase, entry.idtr.base);
-  cpu.set32(State.idtrLimit, entry.idtr.limit);
-  cpu.set64(State.dr + 8 * 6, 0xffff0ff0n);
-  cpu.set64(State.dr + 8 * 7, 0x400n);
-  cpu.rip = entry.rip;
-  cpu.flags = entry.rflags;
-  cpu.mmu.flushAll(cpu);
 }

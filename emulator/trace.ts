@@ -8,7 +8,8 @@ export interface TraceState {
   readonly version: 1;
   readonly recentExits: readonly VmExitRecord[];
   readonly exitCounts: readonly (readonly [string, number])[];
-  readonly lastEntry: VmEntryRecord | undefined;
+  /** By vCPU. */
+  readonly lastEntries: readonly (readonly [number, VmEntryRecord])[];
   readonly exceptions: readonly ExceptionRecord[];
 }
 
@@ -17,7 +18,7 @@ export class Trace {
   private droppedCount = 0;
   recentExits: VmExitRecord[] = [];
   exitCounts = new Map<string, number>();
-  lastEntry: VmEntryRecord | undefined;
+  private lastEntries = new Map<number, VmEntryRecord>();
   /** The last few exceptions: the chain that led to a triple fault. */
   exceptions: ExceptionRecord[] = [];
 
@@ -31,8 +32,18 @@ export class Trace {
       this.recentExits.push(record);
       if (this.recentExits.length > 2 * RECENT) this.recentExits = this.recentExits.slice(-RECENT);
       this.exitCounts.set(record.reason, (this.exitCounts.get(record.reason) ?? 0) + 1);
-    } else if (record.event === 'entry') this.lastEntry = record;
+    } else if (record.event === 'entry') this.lastEntries.set(record.vcpu, record);
     else if (record.event === 'exception') this.exceptions = [...this.exceptions.slice(-15), record];
+  }
+
+  /** The last VM entry that a vCPU made. */
+  lastEntry(vcpu: number): VmEntryRecord | undefined {
+    return this.lastEntries.get(vcpu);
+  }
+  /** The exit that this vCPU has just committed, if the machine's position is right behind it. */
+  lastExit(vcpu: number): VmExitRecord | undefined {
+    for (let i = this.recentExits.length - 1; i >= 0; i--) if (this.recentExits[i].vcpu === vcpu) return this.recentExits[i];
+    return undefined;
   }
 
   take(): { readonly records: readonly TraceRecord[]; readonly dropped: number } {
@@ -47,7 +58,7 @@ export class Trace {
       version: 1,
       recentExits: this.recentExits.slice(-RECENT),
       exitCounts: [...this.exitCounts],
-      lastEntry: this.lastEntry,
+      lastEntries: [...this.lastEntries],
       exceptions: this.exceptions,
     };
   }
@@ -56,7 +67,7 @@ export class Trace {
     this.droppedCount = 0;
     this.recentExits = [...state.recentExits];
     this.exitCounts = new Map(state.exitCounts);
-    this.lastEntry = state.lastEntry;
+    this.lastEntries = new Map(state.lastEntries);
     this.exceptions = [...state.exceptions];
   }
 }

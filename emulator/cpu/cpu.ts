@@ -5,6 +5,9 @@ import type { CpuModel } from '../spec/cpu-model';
 import type { PhysicalMemory } from '../memory/physical-memory';
 
 export class Cpu extends VcpuRegisters {
+  /** The interrupt controllers hold a maskable interrupt for this vCPU. Derived from their state. */
+  interruptPending = false;
+
   constructor(
     index: number,
     base: number,
@@ -12,6 +15,8 @@ export class Cpu extends VcpuRegisters {
     model: CpuModel,
     arithmeticFlags: (base: number) => number,
     readonly mmu: CheckedAccess,
+    /** vCPUs of the machine. */
+    readonly vcpuCount = 1,
   ) {
     super(index, base, memory, model, arithmeticFlags);
   }

@@ -55,6 +55,7 @@ export function clearVectoring(cpu: Cpu): void {
  */
 export function deliverEvent(cpu: Cpu, ports: CpuPorts, event: DeliveredEvent): Outcome {
   noteVectoring(cpu, event);
+  const interrupted = cpu.rip;
   const outcome = cpu.longMode ? deliver64(cpu, event) : isRealMode(cpu) ? deliverReal(cpu, event) : deliver32(cpu, ports, event);
   if (outcome === Outcome.exited) clearVectoring(cpu);
   if (outcome !== Outcome.jumped) return outcome;
@@ -68,7 +69,7 @@ export function deliverEvent(cpu: Cpu, ports: CpuPorts, event: DeliveredEvent): 
   cpu.modeChanged();
   ports.clock.charge(cpu, 'delivery');
   if (event.type === EventType.externalInterrupt || event.type === EventType.nmi || event.type === EventType.softwareInterrupt)
-    ports.observer.interruptDelivered(cpu, event.vector, event.type);
+    ports.observer.interruptDelivered(cpu, event.vector, event.type, interrupted);
   return Outcome.jumped;
 }
 

@@ -29,9 +29,25 @@ export interface VmxPort {
   visibleCr4(cpu: Cpu, cr4: bigint): bigint;
   /** Instructions that are #UD in VMX non-root operation because their enabling control is 0. */
   disabledByControls(cpu: Cpu, name: 'RDTSCP' | 'INVPCID' | 'XSAVES' | 'XRSTORS'): boolean;
-  /** Called before every step while `cpu.boundary` has VMX bits (MTF, windows, preemption): true when an exit was committed. */
-  atBoundary(cpu: Cpu): boolean;
+  /**
+   * Asked at an instruction boundary in VMX non-root operation, at the event's place in the order of priorities ("Priority Among Concurrent
+   * Events"; "Other Causes of VM Exits"), whether VMX has an event of its own there: true when an exit was committed.
+   */
+  atBoundary(cpu: Cpu, stage: BoundaryStage): boolean;
+  /**
+   * A maskable interrupt is pending and not held off by STI or MOV SS, in VMX non-root operation: 'exited' when an exit was committed (with or
+   * without acknowledging), 'consumed' when VMX took it itself (posted-interrupt notification), 'deliver' when it goes through the guest's IDT
+   * if RFLAGS.IF allows it.
+   */
+  externalInterrupt(cpu: Cpu): 'exited' | 'consumed' | 'deliver';
+  /** In VMX non-root operation: “virtual NMIs” is 1, so that blocking by NMI means virtual NMIs and physical ones exit at any time. */
+  usesVirtualNmis(cpu: Cpu): boolean;
+  /** INIT is held back in VMX root operation (it stays pending). */
+  blocksInit(cpu: Cpu): boolean;
 }
+
+/** Where at a boundary VMX is asked; in the order of priority. The virtual interrupt comes after external interrupts. */
+export type BoundaryStage = 'monitor-trap' | 'preemption-timer' | 'nmi-window' | 'interrupt-window' | 'virtual-interrupt';
 
 /** One VMX instruction with its operands as the decoder found them. */
 export interface VmxInstruction {
@@ -61,6 +77,12 @@ export interface IoPort {
 
 /** Guest-visible time. */
 export interface ClockPort {
+  /** Ticks since power-on, the same for all vCPUs. */
+  now(): number;
+  /** Ticks until a device acts on its own; 0 or less: it is due; Infinity: none will. */
+  remaining(): number;
+  /** Steps have been made. */
+  stepped(steps: number): void;
   /** Time-stamp counter: steps + charges + what the guest added. */
   tsc(cpu: Cpu): bigint;
   charge(cpu: Cpu, kind: 'exit' | 'entry' | 'delivery' | 'device'): void;
@@ -87,7 +109,8 @@ export interface InterruptPort {
 /** What the CPU tells the outside (trace, breakpoints). Never changes the machine. */
 export interface ObserverPort {
   exception(cpu: Cpu, vector: number, errorCode: number | undefined): void;
-  interruptDelivered(cpu: Cpu, vector: number, type: number): void;
+  /** @param interrupted RIP before the delivery. */
+  interruptDelivered(cpu: Cpu, vector: number, type: number, interrupted: bigint): void;
   modeSwitch(cpu: Cpu): void;
 }
 
@@ -96,4 +119,5 @@ export interface CpuPorts {
   readonly io: IoPort;
   readonly clock: ClockPort;
   readonly observer: ObserverPort;
+  readonly interrupts: InterruptPort;
 }

@@ -5,31 +5,37 @@
 import type { InterpreterExports } from '../codegen/interpreter';
 import { Exit, Handler, Rec } from '../codegen/record';
 import type { Instruction } from '../isa/instruction';
-import { EventType, Vector } from '../spec/registers';
+import { Activity, Vector } from '../spec/registers';
 import { Flag, Mode, Seg, State, TlbEntry } from '../spec/vcpu-state';
-import { Access, type Mmu, NON_CANONICAL } from '../mmu/mmu';
+import { Access, type Mmu, NON_CANONICAL, PENDING_ALONE } from '../mmu/mmu';
 import { ENABLED_BREAKPOINT, breakpointsEnabled, instructionBreakpoints } from '../mmu/breakpoint-registers';
 import { entryPage } from '../mmu/tlb';
 import type { CodeCache } from './code-cache';
 import type { Cpu } from './cpu';
-import { clearVectoring, deliverEvent } from './delivery';
-import { deliverDebugTrap, deliverInstructionBreakpoint, handlePendingException } from './faults';
+import { type EventSink, mayHaveEvents, takeBoundaryEvent } from './boundary-events';
+import { clearVectoring } from './delivery';
+import { type ExceptionResult, deliverInstructionBreakpoint, handlePendingException } from './faults';
 import { Outcome } from './outcome';
 import type { CpuPorts } from './ports';
 import type { Regions } from './regions';
 import { systemInstructions } from './system-instructions';
 
-/** Why `run` came back. 'event': the observer asked for a stop after a step. */
-export type RunEnd = 'budget' | 'event' | 'breakpoint' | 'halted' | 'shutdown' | 'stopped';
+/**
+ * Why `run` came back. 'event': the observer asked for a stop after a step; 'due': a device acts now; 'idle': the vCPU waits for an event.
+ */
+export type RunEnd = 'budget' | 'due' | 'event' | 'breakpoint' | 'idle' | 'shutdown' | 'stopped';
+
+/** What observers ask of the run loop of all vCPUs. */
+export interface RunRequests {
+  /** End the slice after the current step. */
+  eventStop: boolean;
+}
 
 /** Steps after which generated code comes back, so that engines can put better code in its place (WebAssembly has no on-stack replacement). */
 const CHUNK = 1_000_000;
 const SHADOW = 3; // blocking by STI and by MOV SS
 const BS = 1 << 14;
-const BT = 1 << 15;
 const DEBUGCTL_BTF = 2;
-const ACTIVITY_HLT = 1;
-const ACTIVITY_SHUTDOWN = 2;
 /** Call-outs after which an STI or MOV SS shadow that stands is their own. */
 const SHADOW_MAKERS = new Set(['STI', 'MOV_TO_SREG', 'POP_SREG', 'LOAD_FAR_POINTER']);
 /** Call-outs that load RFLAGS themselves, so that RF is not cleared behind them. */
@@ -52,10 +58,7 @@ const PREFIXES = new Set([0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 
 /** Deliveries and calls that clear TF: no trap follows them. */
 const CLEARS_TF = new Set(['INT', 'INT3', 'INTO', 'INT1', 'SYSCALL']);
 
-export class Processor {
-  /** Set by observers to end the slice after the current step. */
-  eventStop = false;
-
+export class Processor implements EventSink {
   constructor(
     readonly cpu: Cpu,
     private readonly mmu: Mmu,
@@ -63,28 +66,32 @@ export class Processor {
     private readonly regions: Regions,
     private readonly generated: InterpreterExports,
     private readonly ports: CpuPorts,
-    private readonly isBreakpoint: (ip: bigint) => boolean,
+    private readonly isBreakpoint: (cpu: Cpu, ip: bigint) => boolean,
+    private readonly requests: RunRequests,
   ) {}
 
-  /** Runs at most `maxSteps` steps. */
+  /** Runs at most `maxSteps` steps of this vCPU. */
   run(maxSteps: number, ignoreFirstBreakpoint = false): RunEnd {
-    const { cpu } = this;
+    const { cpu, ports } = this;
+    const { clock } = ports;
     let ignore = ignoreFirstBreakpoint;
     const last = cpu.getF64(State.steps) + maxSteps;
-    this.eventStop = false;
     for (;;) {
       if (cpu.stop !== undefined) return 'stopped';
-      if (this.eventStop) return 'event';
+      if (this.requests.eventStop) return 'event';
       const activity = cpu.i32[State.activity >> 2];
-      const left = last - cpu.getF64(State.steps);
+      let left = last - cpu.getF64(State.steps);
       if (left <= 0) return 'budget';
-      if (this.beforeInstruction()) continue;
-      if (activity === ACTIVITY_SHUTDOWN) return 'shutdown';
-      if (activity === ACTIVITY_HLT) return 'halted';
-      if (activity > ACTIVITY_SHUTDOWN) {
-        cpu.notModelled('the wait-for-SIPI activity state (several processors)');
-        continue;
+      const remaining = clock.remaining();
+      if (remaining <= 0) return 'due';
+      left = Math.min(left, remaining);
+      if (mayHaveEvents(cpu)) {
+        if (takeBoundaryEvent(cpu, ports, this)) continue;
+        const own = cpu.f64[State.deadline >> 3];
+        if (own !== 0) left = Math.min(left, Math.max(1, own - clock.now()));
       }
+      if (activity === Activity.shutdown) return 'shutdown';
+      if (activity !== Activity.active || cpu.i32[State.monitorWait >> 2] !== 0) return 'idle';
       const shadow = cpu.i32[State.interruptibility >> 2] & SHADOW;
       const resume = cpu.i32[State.systemFlags >> 2] & Flag.RF;
       if (cpu.i32[State.boundary >> 2] & 1 && cpu.i32[State.debugctl >> 2] & DEBUGCTL_BTF) {
@@ -98,34 +105,6 @@ export class Processor {
       if (end !== undefined) return end;
       ignore = false;
     }
-  }
-
-  /** Events due before the next instruction: injected or pending ones, traps, VMX boundaries. True: a step was made (or something stopped). */
-  private beforeInstruction(): boolean {
-    const { cpu, ports } = this;
-    const info = cpu.get32(State.pendingEventInfo);
-    if (info >>> 31 !== 0) {
-      cpu.set32(State.pendingEventInfo, 0);
-      const type = ((info >>> 8) & 7) as EventType;
-      const vector = info & 0xff;
-      const errorCode = info & (1 << 11) ? cpu.get32(State.pendingEventError) : undefined;
-      this.concludeDelivery(
-        deliverEvent(cpu, ports, { vector, type, errorCode, length: cpu.get32(State.pendingEventLength), injected: true }),
-      );
-      return true;
-    }
-    if (cpu.i32[State.boundary >> 2] & ~1 && ports.vmx.atBoundary(cpu)) {
-      this.step(0);
-      return true;
-    }
-    const pendingDebug = cpu.i32[State.pendingDebug >> 2];
-    const conditions = (pendingDebug & (BS | BT)) | (pendingDebug & ENABLED_BREAKPOINT ? pendingDebug & 15 : 0);
-    if (conditions !== 0 && (cpu.i32[State.interruptibility >> 2] & 2) === 0 && cpu.i32[State.activity >> 2] < ACTIVITY_SHUTDOWN) {
-      cpu.set32(State.pendingDebug, 0);
-      this.concludeException(deliverDebugTrap(cpu, ports, conditions));
-      return true;
-    }
-    return false;
   }
 
   /** DR0 to DR3 before an instruction: its breakpoint is a fault unless RF is set; data breakpoints are watched for. True: a step was made. */
@@ -146,6 +125,7 @@ export class Processor {
     const trap = (cpu.i32[State.systemFlags >> 2] & Flag.TF) !== 0;
     cpu.i32[State.budget >> 2] = budget;
     const from = resume !== 0 ? cpu.rip : 0n;
+    cpu.alone = budget === 1;
     this.regions.breathe();
     const exit = this.generated.enter(cpu.base, start);
     const done = budget - cpu.i32[State.budget >> 2];
@@ -166,6 +146,10 @@ export class Processor {
           cpu.set32(State.pendingKind, 0);
           return undefined;
         }
+        if (cpu.get32(State.pendingKind) === PENDING_ALONE) {
+          cpu.set32(State.pendingKind, 0);
+          return this.enter(this.code.startRecord, 1, shadow, resume, true);
+        }
         this.correctStackFault();
         this.concludeException(handlePendingException(cpu, this.ports));
         return undefined;
@@ -175,7 +159,7 @@ export class Processor {
       case Exit.cross:
         return this.singleInstruction(shadow, resume, ignoreBreakpoint);
       case Exit.breakpoint:
-        if (!ignoreBreakpoint && this.isBreakpoint(this.linearIp())) return 'breakpoint';
+        if (!ignoreBreakpoint && this.isBreakpoint(cpu, this.linearIp())) return 'breakpoint';
         return this.underneath(Handler.breakpoint, shadow, resume);
       case Exit.hot:
         this.regions.hot(cpu.getF64(State.fetchHpa), this.mode(), Number(this.linearIp() & 0xfffn));
@@ -191,8 +175,13 @@ export class Processor {
 
   private step(instructions: number): void {
     const { cpu } = this;
-    cpu.f64[State.steps >> 3] += Math.max(1, instructions);
+    const steps = Math.max(1, instructions);
+    cpu.f64[State.steps >> 3] += steps;
     cpu.f64[State.instructions >> 3] += instructions;
+    this.ports.clock.stepped(steps);
+  }
+  eventStep(): void {
+    this.step(0);
   }
 
   /** What the completion of an instruction ends: the shadow it stood in, RF; and the trap that TF asks for. */
@@ -254,13 +243,13 @@ export class Processor {
   }
 
   /** An event's delivery has been tried as part of this step. */
-  private concludeDelivery(outcome: Outcome): void {
+  concludeDelivery(outcome: Outcome): void {
     if (outcome === Outcome.jumped) this.step(0);
     else if (outcome === Outcome.exited) this.step(0);
     else if (outcome === Outcome.pending) this.concludeException(handlePendingException(this.cpu, this.ports));
   }
 
-  private concludeException(result: ReturnType<typeof handlePendingException>): void {
+  concludeException(result: ExceptionResult): void {
     const { cpu } = this;
     if (result === 'pending VM exit') {
       if (!this.ports.vmx.commitPendingExit(cpu)) {
@@ -365,7 +354,7 @@ export class Processor {
   private singleInstruction(shadow: number, resume: number, ignoreBreakpoint: boolean): RunEnd | undefined {
     const { cpu, code } = this;
     const linear = this.linearIp();
-    if (!ignoreBreakpoint && this.isBreakpoint(linear)) return 'breakpoint';
+    if (!ignoreBreakpoint && this.isBreakpoint(cpu, linear)) return 'breakpoint';
     const offset = Number(linear & 0xfffn);
     const segmented = (this.mode() & Mode.segmented) !== 0;
     const allowed = segmented ? Math.min(15, cpu.get32(State.csLimit) - Number(cpu.rip) + 1) : 15;

@@ -10,8 +10,8 @@ import { currentVmcs, levelOf } from './translation-context';
 
 /** What the view needs of the machine's trace. */
 export interface LastEvents {
-  readonly lastEntry: VmEntryRecord | undefined;
-  readonly recentExits: readonly VmExitRecord[];
+  lastEntry(vcpu: number): VmEntryRecord | undefined;
+  lastExit(vcpu: number): VmExitRecord | undefined;
 }
 
 const CS_L = 0x2000;
@@ -38,16 +38,21 @@ export function createCpuView(cpu: Cpu, memory: PhysicalMemory, events: LastEven
     get halted() {
       return cpu.get32(State.activity) === 1;
     },
+    get activity() {
+      if (cpu.get32(State.monitorWait) !== 0) return 'MWAIT';
+      return (['active', 'HLT', 'shutdown', 'wait-for-SIPI'] as const)[cpu.get32(State.activity) & 3];
+    },
     register: (name) => readRegister(cpu, name),
     setRegister: (name, value) => writeRegister(cpu, name, value),
     registerNames,
     other: () => otherLevel(cpu, memory),
     get lastEntry() {
-      return events.lastEntry;
+      return events.lastEntry(cpu.index);
     },
     get exitJustCommitted() {
-      const last = events.recentExits[events.recentExits.length - 1];
-      return last !== undefined && !cpu.vmxNonRoot && last.n === cpu.getF64(State.steps) ? last : undefined;
+      const last = events.lastExit(cpu.index);
+      // Nothing of this vCPU has run since: with several of them the others may have.
+      return last !== undefined && !cpu.vmxNonRoot && last.vcpuSteps === cpu.getF64(State.steps) ? last : undefined;
     },
   };
 }

@@ -15,9 +15,11 @@ export interface ExitHistory {
 
 const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
 
-export function createInspector(cpu: Cpu, memory: PhysicalMemory, resolver: Resolver, history: ExitHistory): Inspector {
+export function createInspector(cpus: readonly Cpu[], memory: PhysicalMemory, resolver: Resolver, history: ExitHistory): Inspector {
   return {
-    children(_vcpu, id) {
+    children(vcpu, id) {
+      const cpu = cpus[vcpu];
+      if (cpu === undefined) return [];
       const [root, first] = id.split('/');
       switch (root) {
         case 'registers':

@@ -132,7 +132,7 @@ export class Resolver {
     return ok ? this.ept.page + (gpa % 4096) : -1;
   }
   private outside(hpa: number): string {
-    return this.memory.regionAt(hpa)?.name ?? 'no memory there';
+    return this.memory.mmio?.nameAt(hpa, 0) ?? 'no memory there';
   }
   private physicalSummary(address: bigint): string {
     return `HPA ${hex(address)}${this.memory.isRam(Number(address)) ? '' : ` (${this.outside(Number(address))})`}`;

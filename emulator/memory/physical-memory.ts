@@ -8,13 +8,13 @@ declare const hpaBrand: unique symbol;
 /** A host-physical address. */
 export type Hpa = number & { readonly [hpaBrand]?: 'hpa' };
 
-/** A part of the host-physical space that is not RAM. `size` is 1, 2, 4 or 8; values are bigint only for 8. */
-export interface MmioRegion {
-  readonly name: string;
-  readonly first: Hpa;
-  readonly last: Hpa;
-  read(hpa: Hpa, size: number): bigint;
-  write(hpa: Hpa, size: number, value: bigint): void;
+/** What answers to host-physical addresses outside RAM: memory-mapped registers. Values are unsigned; `size` is 1, 2, 4 or 8. */
+export interface MmioBus {
+  /** Name of what this vCPU finds there; undefined: nothing. Has no effect. */
+  nameAt(hpa: Hpa, vcpu: number): string | undefined;
+  /** All ones where nothing is. */
+  read(hpa: Hpa, size: number, vcpu: number): bigint;
+  write(hpa: Hpa, size: number, value: bigint, vcpu: number): void;
 }
 
 /** Told of writes to pages that carry a flag, after the bytes have changed. */
@@ -40,7 +40,8 @@ export class PhysicalMemory {
   codeWrites = 0;
   codeWatcher: WriteWatcher | undefined;
   dataWatcher: WriteWatcher | undefined;
-  private readonly regions: MmioRegion[] = [];
+  /** Put in place when the machine is built. */
+  mmio: MmioBus | undefined;
 
   /** @param ramBytes guest RAM in bytes, a multiple of 4 KiB, up to 3 GiB. */
   constructor(readonly ramBytes: number) {
@@ -71,14 +72,6 @@ export class PhysicalMemory {
   /** Offset of a RAM byte in the WebAssembly memory, -1 when the address is not RAM. Contiguous inside a page. */
   offsetOf(hpa: Hpa): number {
     return hpa >= 0 && hpa < this.ramBytes ? RAM_FIRST + hpa : -1;
-  }
-
-  addRegion(region: MmioRegion): void {
-    this.regions.push(region);
-  }
-
-  regionAt(hpa: Hpa): MmioRegion | undefined {
-    return this.regions.find((r) => hpa >= r.first && hpa <= r.last);
   }
 
   /** Naturally small reads by page walkers, VMCS code and devices: RAM only, all ones where nothing answers. */

@@ -6,7 +6,7 @@ import { Right, eptFormat, guestPae, pdpteAddress, pdpteReserved } from '../spec
 import { Ar } from '../spec/descriptors';
 import { EptViolation } from '../spec/ept';
 import { Mode, RAM_FIRST, Seg, State, TlbEntry } from '../spec/vcpu-state';
-import { type MmioRegion, PageFlag, type PhysicalMemory } from '../memory/physical-memory';
+import { PageFlag, type PhysicalMemory } from '../memory/physical-memory';
 import { breakpointsEnabled, dataBreakpoints, watchedPages } from './breakpoint-registers';
 import { EptAccess } from './ept-access';
 import { type GuestPaging, guestPaging, pageFaultCode, pagingFacts, rightsFor, smapEnforced } from './guest-access';
@@ -292,11 +292,11 @@ export class Mmu implements CheckedAccess {
     if (first < 0) return undefined;
     if (breakpointsEnabled(cpu) && (access & Access.implicit) === 0) this.noteDataBreakpoints(cpu, lo, hi, size, false);
     const inFirst = Math.min(size, 4096 - (lo & 0xfff));
-    if (inFirst === size) return this.readPhysical(first, size);
+    if (inFirst === size) return this.readPhysical(cpu, first, size);
     const second = this.hpaOf(cpu, (lo + inFirst) >>> 0, lo + inFirst > 0xffffffff ? this.carry(cpu, hi) : hi, access);
     if (second < 0) return undefined;
     let value = 0n;
-    for (let n = size - 1; n >= 0; n--) value = (value << 8n) | this.readPhysical(n < inFirst ? first + n : second + n - inFirst, 1);
+    for (let n = size - 1; n >= 0; n--) value = (value << 8n) | this.readPhysical(cpu, n < inFirst ? first + n : second + n - inFirst, 1);
     return value;
   }
 
@@ -308,12 +308,13 @@ export class Mmu implements CheckedAccess {
     if (breakpointsEnabled(cpu) && (access & Access.implicit) === 0) this.noteDataBreakpoints(cpu, lo, hi, size, true);
     const inFirst = Math.min(size, 4096 - (lo & 0xfff));
     if (inFirst === size) {
-      this.writePhysical(first, size, value);
+      this.writePhysical(cpu, first, size, value);
       return true;
     }
     const second = this.hpaOf(cpu, (lo + inFirst) >>> 0, lo + inFirst > 0xffffffff ? this.carry(cpu, hi) : hi, access);
     if (second < 0) return false;
-    for (let n = 0; n < size; n++) this.writePhysical(n < inFirst ? first + n : second + n - inFirst, 1, (value >> BigInt(8 * n)) & 0xffn);
+    for (let n = 0; n < size; n++)
+      this.writePhysical(cpu, n < inFirst ? first + n : second + n - inFirst, 1, (value >> BigInt(8 * n)) & 0xffn);
     return true;
   }
 
@@ -329,18 +330,18 @@ export class Mmu implements CheckedAccess {
     return cpu.code64 ? (hi + 1) >>> 0 : 0;
   }
 
-  readPhysical(hpa: number, size: number): bigint {
+  private readPhysical(cpu: VcpuRegisters, hpa: number, size: number): bigint {
     const offset = this.memory.offsetOf(hpa);
-    if (offset < 0) return this.readRegion(this.memory.regionAt(hpa), hpa, size);
+    if (offset < 0) return this.readMmio(cpu, hpa, size);
     const { view } = this.memory;
     if (size === 8) return view.getBigUint64(offset, true);
     return BigInt(size === 1 ? view.getUint8(offset) : size === 2 ? view.getUint16(offset, true) : view.getUint32(offset, true));
   }
-  private readRegion(region: MmioRegion | undefined, hpa: number, size: number): bigint {
-    return region === undefined ? (1n << BigInt(size * 8)) - 1n : region.read(hpa, size);
+  private readMmio(cpu: VcpuRegisters, hpa: number, size: number): bigint {
+    return this.memory.mmio?.read(hpa, size, cpu.index) ?? (1n << BigInt(size * 8)) - 1n;
   }
-  writePhysical(hpa: number, size: number, value: bigint): void {
-    if (this.memory.offsetOf(hpa) < 0) this.memory.regionAt(hpa)?.write(hpa, size, value);
+  private writePhysical(cpu: VcpuRegisters, hpa: number, size: number, value: bigint): void {
+    if (this.memory.offsetOf(hpa) < 0) this.memory.mmio?.write(hpa, size, value, cpu.index);
     else if (size === 8) this.memory.write64(hpa, BigInt.asUintN(64, value));
     else if (size === 1) this.memory.write8(hpa, Number(value));
     else if (size === 2) this.memory.write16(hpa, Number(value));
@@ -379,6 +380,11 @@ export class Mmu implements CheckedAccess {
       (codeWrites !== this.memory.codeWrites || this.isSpecial(first, write) || (second >= 0 && this.isSpecial(second, write)))
     )
       return INTERPRET;
+    // Registers of devices are touched by an instruction that runs by itself: time is exact then, and what it causes comes right behind it.
+    if (!cpu.alone && (this.memory.offsetOf(first) < 0 || (second >= 0 && this.memory.offsetOf(second) < 0))) {
+      cpu.set32(State.pendingKind, PENDING_ALONE);
+      return -1;
+    }
     if (second < 0 && !tagIsSlow(cpu, i, write ? TagKind.write : TagKind.read)) return RAM_FIRST + first;
     if (breakpointsEnabled(cpu)) {
       if (!write || rmw) this.noteDataBreakpoints(cpu, lo, hi, bytes, false);
@@ -386,8 +392,8 @@ export class Mmu implements CheckedAccess {
     }
     const at = cpu.base + State.scratch + slot * 64;
     if (!write || rmw) {
-      this.gather(first, firstBytes, at);
-      if (second >= 0) this.gather(second, bytes - firstBytes, at + firstBytes);
+      this.gather(cpu, first, firstBytes, at);
+      if (second >= 0) this.gather(cpu, second, bytes - firstBytes, at + firstBytes);
     }
     if (write) {
       const s = this.stores[slot];
@@ -404,7 +410,7 @@ export class Mmu implements CheckedAccess {
     return this.memory.offsetOf(hpa) < 0 || (write && this.memory.pageFlags[Math.floor(hpa / 4096)] !== 0);
   }
 
-  private gather(hpa: number, bytes: number, to: number): void {
+  private gather(cpu: VcpuRegisters, hpa: number, bytes: number, to: number): void {
     const offset = this.memory.offsetOf(hpa);
     if (offset >= 0) {
       this.memory.u8.copyWithin(to, offset, offset + bytes);
@@ -412,7 +418,7 @@ export class Mmu implements CheckedAccess {
     }
     const size = bytes === 8 || bytes === 4 || bytes === 2 ? bytes : 1;
     for (let n = 0; n < bytes; n += size) {
-      const value = this.readRegion(this.memory.regionAt(hpa + n), hpa + n, size);
+      const value = this.readMmio(cpu, hpa + n, size);
       for (let b = 0; b < size; b++) this.memory.u8[to + n + b] = Number((value >> BigInt(8 * b)) & 0xffn);
     }
   }
@@ -420,10 +426,10 @@ export class Mmu implements CheckedAccess {
   commitStore(cpu: VcpuRegisters, slot: number): void {
     const s = this.stores[slot];
     const at = cpu.base + State.scratch + slot * 64;
-    this.scatter(at, s.first, s.firstBytes);
-    if (s.second >= 0) this.scatter(at + s.firstBytes, s.second, s.bytes - s.firstBytes);
+    this.scatter(cpu, at, s.first, s.firstBytes);
+    if (s.second >= 0) this.scatter(cpu, at + s.firstBytes, s.second, s.bytes - s.firstBytes);
   }
-  private scatter(from: number, hpa: number, bytes: number): void {
+  private scatter(cpu: VcpuRegisters, from: number, hpa: number, bytes: number): void {
     if (this.memory.offsetOf(hpa) >= 0) {
       this.memory.physWrite(hpa, this.memory.u8.slice(from, from + bytes));
       return;
@@ -432,7 +438,7 @@ export class Mmu implements CheckedAccess {
     for (let n = 0; n < bytes; n += size) {
       let value = 0n;
       for (let b = size - 1; b >= 0; b--) value = (value << 8n) | BigInt(this.memory.u8[from + n + b]);
-      this.memory.regionAt(hpa + n)?.write(hpa + n, size, value);
+      this.memory.mmio?.write(hpa + n, size, value, cpu.index);
     }
   }
 
@@ -442,6 +448,9 @@ export class Mmu implements CheckedAccess {
     for (const cpu of cpus) slowWrites(cpu, hpaPage);
   }
 }
+
+/** State.pendingKind when an instruction has to be run by itself (cpu/processor). */
+export const PENDING_ALONE = 3;
 
 /** Answer of slowAccess to a region whose access has effects of its own; the region leaves at the start of the instruction. */
 export const INTERPRET = -2;

@@ -23,8 +23,8 @@ export const State = {
   flagB: 0x0a8, // i64
   systemFlags: 0x0b0, // i32, RFLAGS without CF PF AF ZF SF OF (bit 1 always set)
   rip: 0x0b8, // i64, IP of the next instruction; exact whenever generated code is not running
-  steps: 0x0c0, // f64, position: steps made by this vCPU
-  timeCharge: 0x0c8, // f64, guest-visible charges added to steps (see memory/clock)
+  steps: 0x0c0, // f64, steps made by this vCPU (the machine's position counts those of all)
+  deadline: 0x0c8, // f64, tick of the machine's clock at which this vCPU itself acts (VMX-preemption timer), 0: none
   budget: 0x0d0, // i32, steps that generated code may still make
   exitRecord: 0x0d4, // i32, wasm address of the decoded record at which generated code left
   cpl: 0x0d8, // i32
@@ -100,7 +100,6 @@ export const State = {
   vectoringInfo: 0x488, // i32, interruption-information format, bit 31 = valid
   vectoringError: 0x48c, // i32
   vectoringLength: 0x490, // i32
-  nmiPending: 0x494, // i32
   contextMap: 0x4a0, // 8 × 24 bytes {f64 EPTP, i32 VPID × 4096 + PCID, i32 PKRU, i32 index, i32 used}: remembered TLB contexts
   fetchPage: 0x560, // i64, linear address of the page that instructions are fetched from; 1: none
   fetchHpa: 0x568, // f64, its host-physical address
@@ -109,6 +108,9 @@ export const State = {
   instructions: 0x580, // f64, retired instructions (REP iterations counted)
   csBase: 0x588, // i64, derived: base of CS outside 64-bit code, 0 in 64-bit code: linear address of the IP minus the IP
   csLimit: 0x590, // i32 (unsigned), derived: limit of CS
+  signals: 0x594, // i32, signals that wait for an instruction boundary: see Signal
+  startUpVector: 0x598, // i32, vector of the start-up IPI that waits
+  monitorWait: 0x59c, // i32, MWAIT waits: bit 0; bit 1: interrupts end the wait although they are masked
   canonicalShift: 0x700, // i64, derived: 64 less the width of linear addresses (16, or 7 with 5-level paging)
   pkru: 0x708, // i32, PKRU
   debugMatches: 0x70c, // i32, data breakpoints (DR6 bits 3:0) met by the instruction that is being carried out
@@ -122,6 +124,9 @@ export const State = {
   tlb: 0x1000, // 1024 × 32 bytes: see TlbEntry
   tlbPage: 0x9000, // 1024 × f64: host-physical address of the page that each entry maps
 } as const;
+
+/** Bits of State.signals. Interrupts are not among them: the local APIC holds those. */
+export const Signal = { smi: 1, init: 2, startUp: 4, nmi: 8 } as const;
 
 export const SEGMENT_STRIDE = 32;
 /** Offsets inside one segment's 32 bytes. */
@@ -141,6 +146,8 @@ export const TLB_EMPTY = 0x7ffn;
 
 export const VCPU_STRIDE = 0x20000;
 export const VCPU_FIRST = 0x10000;
+/** The most vCPUs that a machine can have. */
+export const MAX_VCPUS = 8;
 /** Where decoded records live. */
 export const ARENA_FIRST = 0x200000;
 export const ARENA_BYTES = 0x3e00000;

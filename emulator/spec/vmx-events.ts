@@ -30,6 +30,8 @@ export type InterceptEvent =
       /** #PF: CR2 value; #DB: DR6-style bits */ readonly qualification: bigint;
     }
   | { readonly kind: 'nmi' }
+  | { readonly kind: 'init' }
+  | { readonly kind: 'start-up'; readonly vector: number }
   | { readonly kind: 'external-interrupt'; readonly vector: number }
   | { readonly kind: 'triple-fault' }
   | { readonly kind: 'task-switch'; readonly selector: number; readonly source: 0 | 1 | 2 | 3; readonly length: number }

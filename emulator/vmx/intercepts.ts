@@ -164,6 +164,11 @@ export function intercepts(controls: InterceptControls, event: InterceptEvent): 
       const acknowledge = (f.u32(Field.primaryVmExitControls) & ExitControl.acknowledgeInterruptOnExit) !== 0;
       return exit(ExitReason.EXTERNAL_INTERRUPT, { interruptionInformation: acknowledge ? (VALID | event.vector) >>> 0 : 0 });
     }
+    // "Other Causes of VM Exits": INIT signals and start-up IPIs, unconditionally.
+    case 'init':
+      return exit(ExitReason.INIT_SIGNAL);
+    case 'start-up':
+      return exit(ExitReason.SIPI, { qualification: BigInt(event.vector) });
     case 'triple-fault':
       return exit(ExitReason.TRIPLE_FAULT);
     case 'task-switch':

@@ -4,7 +4,7 @@
  */
 import type { Cpu } from '../cpu/cpu';
 import { Outcome } from '../cpu/outcome';
-import type { ClockPort, VmxInstruction, VmxPort } from '../cpu/ports';
+import type { BoundaryStage, ClockPort, InterruptPort, VmxInstruction, VmxPort } from '../cpu/ports';
 import type { PhysicalMemory } from '../memory/physical-memory';
 import type { CpuModel } from '../spec/cpu-model';
 import { ExitReason } from '../spec/exit-reasons';
@@ -12,7 +12,7 @@ import { Interruptibility } from '../spec/registers';
 import { Flag, State } from '../spec/vcpu-state';
 import { Field } from '../spec/vmcs-fields';
 import { FEATURE_CONTROL_RESET, vmxCapabilities, VmxMsr, type VmxCapabilities } from '../spec/vmx-capabilities';
-import { Secondary } from '../spec/vmx-controls';
+import { ExitControl, Pin, Secondary } from '../spec/vmx-controls';
 import type { InterceptEvent } from '../spec/vmx-events';
 import { ALL_CHANGED } from './changes';
 import { clearEptState } from './ept-state';
@@ -51,6 +51,7 @@ export interface VmxParts {
   readonly observer: VmxObserver;
   readonly msrs: MsrAccess;
   readonly clock: Pick<ClockPort, 'charge'>;
+  readonly interrupts: Pick<InterruptPort, 'acknowledge'>;
 }
 
 export function createVmx(parts: VmxParts): Vmx {
@@ -64,13 +65,16 @@ export function createVmx(parts: VmxParts): Vmx {
     vmcs,
     controls: { fields: vmcs, readBitmapByte: (address) => parts.memory.read8(address) },
   };
-  return new VmxImplementation(context);
+  return new VmxImplementation(context, parts.interrupts);
 }
 
 class VmxImplementation implements Vmx {
   readonly capabilities: VmxCapabilities;
 
-  constructor(private readonly context: VmxContext) {
+  constructor(
+    private readonly context: VmxContext,
+    private readonly interrupts: VmxParts['interrupts'],
+  ) {
     this.capabilities = context.capabilities;
   }
 
@@ -130,11 +134,32 @@ class VmxImplementation implements Vmx {
     return (cr4 & ~mask) | (vmcs.u64(Field.cr4ReadShadow) & mask);
   }
 
-  atBoundary(cpu: Cpu): boolean {
-    if (!cpu.vmxNonRoot) return false;
+  atBoundary(cpu: Cpu, stage: BoundaryStage): boolean {
     const boundary = cpu.get32(State.boundary);
-    if (boundary & Boundary.monitorTrap && this.monitorTrapDue(cpu)) return this.intercept(cpu, { kind: 'mtf' });
-    return (boundary & Boundary.window) !== 0 && windowOpen(cpu) && this.intercept(cpu, { kind: 'interrupt-window' });
+    switch (stage) {
+      case 'monitor-trap':
+        return (boundary & Boundary.monitorTrap) !== 0 && this.monitorTrapDue(cpu) && this.intercept(cpu, { kind: 'mtf' });
+      case 'interrupt-window':
+        return (boundary & Boundary.window) !== 0 && windowOpen(cpu) && this.intercept(cpu, { kind: 'interrupt-window' });
+      default:
+        return false;
+    }
+  }
+
+  externalInterrupt(cpu: Cpu): 'exited' | 'consumed' | 'deliver' {
+    const vmcs = currentVmcs(this.context, cpu);
+    if (!(vmcs.u32(Field.pinBasedVmExecutionControls) & Pin.externalInterruptExiting)) return 'deliver';
+    const acknowledges = (vmcs.u32(Field.primaryVmExitControls) & ExitControl.acknowledgeInterruptOnExit) !== 0;
+    const vector = acknowledges ? this.interrupts.acknowledge(cpu.index) : 0;
+    return this.intercept(cpu, { kind: 'external-interrupt', vector }) ? 'exited' : 'deliver';
+  }
+
+  usesVirtualNmis(cpu: Cpu): boolean {
+    return (currentVmcs(this.context, cpu).u32(Field.pinBasedVmExecutionControls) & Pin.virtualNmis) !== 0;
+  }
+
+  blocksInit(cpu: Cpu): boolean {
+    return cpu.get32(State.vmxMode) === VmxMode.root;
   }
 
   /** The exit is due at the boundary after the first step, or at once when an event was injected: SDM "Monitor Trap Flag". */

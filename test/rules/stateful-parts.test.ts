@@ -30,7 +30,11 @@ const TRANSIENT = new Set([
 const KNOWN: Readonly<Record<string, string>> = {
   'cpu/code-cache.ts': 'derived from memory: thrown away at any time',
   'cpu/processor.ts': 'eventStop: a request to the run loop, cleared when a slice begins',
-  'mmu/vcpu-registers.ts': 'stop: why the slice ends; the step did not happen',
+  'cpu/cpu.ts': 'interruptPending: derived from the interrupt controllers',
+  'cpu/clock.ts': 'saved as the part "clock"',
+  'cpu/schedule.ts': 'saved as the part "schedule"',
+  'cpu/processors.ts': 'last: the vCPU that a stop is about',
+  'mmu/vcpu-registers.ts': 'stop: why the slice ends; the step did not happen; alone: how the run under way was begun',
   'mmu/mmu.ts': 'what one instruction in flight is about to store; the walk under way',
   'mmu/walk.ts': 'outcome of the last walk',
   'mmu/ept-access.ts': 'the linear address of the access under way',
@@ -83,7 +87,7 @@ describe('stateful parts', function () {
 
   it('a snapshot has exactly the known parts, each plain data', async () => {
     const snapshot = (await running()).save();
-    assert.deepEqual(Object.keys(snapshot.parts).sort(), ['ended', 'platform', 'ram', 'trace', 'vcpu0']);
+    assert.deepEqual(Object.keys(snapshot.parts).sort(), ['clock', 'ended', 'platform', 'ram', 'schedule', 'trace', 'vcpus']);
     assert.deepEqual(structuredClone(snapshot), snapshot);
     const { devices } = snapshot.parts.platform as { devices: Record<string, unknown> };
     assert.ok(Object.keys(devices).length >= 3);
@@ -96,11 +100,11 @@ describe('stateful parts', function () {
     const unnoticed: string[] = [];
     for (const [name, offset] of Object.entries(State)) {
       if (TRANSIENT.has(name)) continue;
-      const vcpu0 = (saved.parts.vcpu0 as Uint8Array).slice();
+      const vcpu0 = (saved.parts.vcpus as Uint8Array[])[0].slice();
       vcpu0[offset] ^= 1;
-      machine.restore({ ...saved, parts: { ...saved.parts, vcpu0 } } as MachineSnapshot);
+      machine.restore({ ...saved, parts: { ...saved.parts, vcpus: [vcpu0] } } as MachineSnapshot);
       if (machine.hash() === original) unnoticed.push(name);
-      assert.equal((machine.save().parts.vcpu0 as Uint8Array)[offset], vcpu0[offset], `${name} is restored`);
+      assert.equal((machine.save().parts.vcpus as Uint8Array[])[0][offset], vcpu0[offset], `${name} is restored`);
     }
     assert.deepEqual(unnoticed, []);
     machine.restore(saved);
@@ -118,9 +122,9 @@ describe('stateful parts', function () {
       State.tlb + TlbEntry.addend,
       State.tlbPage + 7,
     ]) {
-      const vcpu0 = (saved.parts.vcpu0 as Uint8Array).slice();
+      const vcpu0 = (saved.parts.vcpus as Uint8Array[])[0].slice();
       vcpu0[offset + 5 * TlbEntry.stride] ^= 2;
-      machine.restore({ ...saved, parts: { ...saved.parts, vcpu0 } } as MachineSnapshot);
+      machine.restore({ ...saved, parts: { ...saved.parts, vcpus: [vcpu0] } } as MachineSnapshot);
       assert.notEqual(machine.hash(), original, `offset ${offset}`);
     }
   });

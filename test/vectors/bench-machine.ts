@@ -2,6 +2,7 @@
  * The machine that vectors are run on: the real core (memory, walker, TLB, decoder, generated interpreter, call-outs) with user pages as the
  * vectors' layout says, and a small kernel world (GDT, IDT, TSS, stack) that catches exceptions.
  */
+import { absentInterrupts } from '../../emulator/devices/absent/absent-interrupts';
 import { createCallbacks } from '../../emulator/cpu/callbacks';
 import { CodeCache } from '../../emulator/cpu/code-cache';
 import { Cpu } from '../../emulator/cpu/cpu';
@@ -48,10 +49,12 @@ export async function createVectorMachine(): Promise<VectorMachine> {
     vmx: {
       intercept: () => false, execute: () => cpu.raise(6), commitPendingExit: () => true, fixedCr0: none, fixedCr4: none, readCapabilityMsr: none,
       visibleCr0: (_c, v) => v, visibleCr4: (_c, v) => v, atBoundary: () => false, disabledByControls: () => false,
+      externalInterrupt: () => 'deliver', usesVirtualNmis: () => false, blocksInit: () => false,
     },
     io: { in: () => 0xffffffff, out: none },
-    clock: { tsc: () => 0n, charge: none },
+    clock: { tsc: () => 0n, charge: none, now: () => 0, remaining: () => Infinity, stepped: none },
     observer: { exception: none, interruptDelivered: none, modeSwitch: none },
+    interrupts: absentInterrupts(),
   }; // prettier-ignore
   const regions = new Regions(
     memory,
@@ -61,7 +64,7 @@ export async function createVectorMachine(): Promise<VectorMachine> {
     createCallbacks(mmu, () => cpus[0]),
   );
   regions.enabled = false;
-  const processor = new Processor(cpu, mmu, code, regions, interpreter.exports, ports, () => false);
+  const processor = new Processor(cpu, mmu, code, regions, interpreter.exports, ports, () => false, { eventStop: false });
   buildTables(memory);
   resetMsrs(cpu);
 

@@ -64,7 +64,7 @@ class PlayedMachine {
 
 const config: MachineConfig = { image: new Uint8Array(1), imageName: 'k' };
 const exit = (n: number, reason: string, gpa?: bigint): TraceRecord => ({
-  event: 'exit', n, vcpu: 0, level: 2, reason, reasonNumber: 0, qualification: 0x182n, rip: 0xabcn, gpa, instructionLength: 2, interruptionInfo: 0, interruptionError: 0, vmcs: 0,
+  event: 'exit', n, vcpu: 0, level: 2, reason, reasonNumber: 0, qualification: 0x182n, rip: 0xabcn, gpa, instructionLength: 2, interruptionInfo: 0, interruptionError: 0, vmcs: 0, vcpuSteps: n,
 }); // prettier-ignore
 
 async function play(

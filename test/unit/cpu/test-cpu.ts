@@ -1,4 +1,5 @@
 /** A real Cpu on real memory whose MMU is cut down to what the call-outs need: linear addresses are physical ones, chosen pages fault. */
+import { absentInterrupts } from '../../../emulator/devices/absent/absent-interrupts';
 import { Cpu } from '../../../emulator/cpu/cpu';
 import type { CpuPorts } from '../../../emulator/cpu/ports';
 import { resetMsrs } from '../../../emulator/cpu/msr';
@@ -166,14 +167,24 @@ export function makeCpu({ mode, cpl = 0 }: Setup): TestCpu {
         visibleCr0: (_c, v) => v,
         visibleCr4: (_c, v) => v,
         atBoundary: () => false,
+        externalInterrupt: () => 'deliver',
+        usesVirtualNmis: () => false,
+        blocksInit: () => false,
       },
       io: { in: () => t.portValue, out: (_c, port, size, value) => void log.out.push([port, size, value]) },
-      clock: { tsc: (c) => BigInt.asUintN(64, 1000n + c.get64(State.tscOffset)), charge: () => {} },
+      clock: {
+        tsc: (c) => BigInt.asUintN(64, 1000n + c.get64(State.tscOffset)),
+        charge: () => {},
+        now: () => 0,
+        remaining: () => Infinity,
+        stepped: () => {},
+      },
       observer: {
         exception: (_c, vector, errorCode) => void log.exceptions.push([vector, errorCode]),
         interruptDelivered: (_c, vector, type) => void log.interrupts.push([vector, type]),
         modeSwitch: () => {},
       },
+      interrupts: absentInterrupts(),
     } as CpuPorts,
     read: (address, size) => {
       let value = 0n;

@@ -37,6 +37,7 @@ export const exitRecord = (n: number, rip: bigint, reason = 'EPT_VIOLATION', rea
   interruptionInfo: 0,
   interruptionError: 0,
   vmcs: 0x5000,
+  vcpuSteps: n,
 });
 
 export interface FakeOptions {
@@ -51,8 +52,12 @@ export interface FakeOptions {
 export class FakeMachine implements Machine {
   steps = 0;
   readonly vcpuCount = 1;
+  readonly currentVcpu = 0;
+  get time(): number {
+    return this.steps;
+  }
   readonly tiers = { compiled: 0, modules: 0, dropped: 0 };
-  readonly breakOn = { vmExit: false, vmEntry: false, vmEntryFailure: false, exception: false };
+  readonly breakOn = { vmExit: false, vmEntry: false, vmEntryFailure: false, exception: false, interrupt: false };
   breakpoints: readonly Breakpoint[] = [];
   ended: StopReason | undefined;
   recentExits: VmExitRecord[] = [];
@@ -165,6 +170,7 @@ export class FakeMachine implements Machine {
       codeBits: 64,
       cpl: 0,
       halted: false,
+      activity: 'active',
       register: (name) => own[name] ?? registers.get(name),
       setRegister: (name, value) => void registers.set(name, value),
       registerNames: () => ['rip', 'rsp', ...registers.keys()],

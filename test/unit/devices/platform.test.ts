@@ -1,6 +1,6 @@
 /** The port bus and the devices on it, through the platform as the machine uses it. */
 import { strict as assert } from 'node:assert';
-import { createPlatform, notModelledRegions, type Platform } from '../../../emulator/devices/platform';
+import { createPlatform, type Platform } from '../../../emulator/devices/platform';
 import { UserError } from '../../../emulator/user-error';
 
 /** The platform with a stand-in for the processor that notes why it was told to stop. */
@@ -93,11 +93,12 @@ describe('devices: port bus', () => {
 
   it('registers the memory of the APICs and the HPET as not modelled', () => {
     const stops: string[] = [];
-    const regions = notModelledRegions((sentence) => stops.push(sentence));
-    const at = (hpa: number) => regions.find((r) => hpa >= r.first && hpa <= r.last)!;
-    assert.equal(at(0xfee00020).read(0xfee00020, 4), 0xffff_ffffn);
-    at(0xfec00000).write(0xfec00000, 4, 0x10n);
-    assert.equal(at(0xfed000f0).read(0xfed000f0, 8), 0xffff_ffff_ffff_ffffn);
+    const { mmio } = createPlatform({ notModelled: (sentence) => stops.push(sentence) });
+    assert.equal(mmio.read(0xfee00020, 4, 0), 0xffff_ffffn);
+    mmio.write(0xfec00000, 4, 0x10n, 0);
+    assert.equal(mmio.read(0xfed000f0, 8, 0), 0xffff_ffff_ffff_ffffn);
+    assert.equal(mmio.nameAt(0xfee00000, 0), 'local APIC');
+    assert.equal(mmio.nameAt(0xfd000000, 0), undefined);
     assert.deepEqual(stops, [
       'Not modelled: reading 4 bytes of the local APIC at 0xfee00020.',
       'Not modelled: writing 0x10 (4 bytes) to the I/O APIC at 0xfec00000.',

@@ -159,6 +159,7 @@ export function makeBench(model: CpuModel = FULL_MODEL): Bench {
   const vmx = createVmx({
     memory,
     model,
+    interrupts: { acknowledge: () => 0x31 },
     clock: { charge: (_cpu, kind) => void charges.push(kind) },
     msrs: {
       readMsr: (_cpu, index) => msrs.get(index),

@@ -1,0 +1,101 @@
+/**
+ * The run loop of all vCPUs: lets devices act when they are due, gives turns by the schedule, and skips the time in which every processor waits.
+ * Where a slice ends makes no difference: what comes after its last step is left to the next slice.
+ */
+import { State } from '../spec/vcpu-state';
+import type { MachineClock, Timeline } from './clock';
+import type { Processor, RunEnd, RunRequests } from './processor';
+import type { Schedule } from './schedule';
+
+/** 'halted': all vCPUs wait, and nothing can come that would end it; 'waiting': they wait still, after a bounded look into the future. */
+export type MachineRunEnd = Exclude<RunEnd, 'due' | 'idle'> | 'halted' | 'waiting';
+
+export interface RunOptions {
+  readonly maxSteps: number;
+  /** A breakpoint at the very first instruction does not stop. */
+  readonly ignoreFirstBreakpoint?: boolean;
+  /** Ends after `maxSteps` steps of this vCPU; the others run as the schedule has it. */
+  readonly countOnly?: number;
+  /** Only this vCPU runs; the others hold. */
+  readonly runOnly?: number;
+}
+
+/** Acts of devices for which waiting processors are carried forward before the caller is asked again. */
+const LOOK_AHEAD = 4096;
+
+export class Processors {
+  readonly requests: RunRequests;
+  /** The vCPU that ran last. */
+  last = 0;
+
+  constructor(
+    readonly list: readonly Processor[],
+    private readonly clock: MachineClock,
+    private readonly timeline: Timeline,
+    private readonly schedule: Schedule,
+    requests: RunRequests,
+    /** Could an interrupt still come to a vCPU that waits? */
+    private readonly canWake: () => boolean,
+  ) {
+    this.requests = requests;
+  }
+
+  run(options: RunOptions): MachineRunEnd {
+    const { clock, timeline, schedule, list } = this;
+    const counted = (): number => (options.countOnly === undefined ? clock.steps : list[options.countOnly].cpu.getF64(State.steps));
+    const last = counted() + options.maxSteps;
+    let ignore = options.ignoreFirstBreakpoint === true;
+    let idle = 0;
+    let skipped = 0;
+    this.requests.eventStop = false;
+    for (;;) {
+      const left = last - counted();
+      if (left <= 0) return 'budget';
+      if (timeline.deadline <= clock.now()) {
+        timeline.advance(clock.now());
+        this.endMonitorWaits(-1);
+      }
+      const turn = options.runOnly ?? schedule.turn;
+      const before = clock.steps;
+      this.last = turn;
+      const limit = options.countOnly === undefined || options.countOnly === turn ? left : Infinity;
+      const end = list[turn].run(options.runOnly === undefined ? Math.min(limit, schedule.left) : limit, ignore);
+      const made = clock.steps - before;
+      if (made > 0) {
+        ignore = false;
+        idle = 0;
+        if (options.runOnly === undefined) schedule.spent(made);
+        if (list.length > 1) this.endMonitorWaits(turn);
+      }
+      if (end === 'budget' || end === 'due') continue;
+      if (end !== 'idle') return end;
+      idle++;
+      if (options.runOnly === undefined) schedule.next();
+      if (idle < (options.runOnly === undefined ? list.length : 1)) continue;
+      idle = 0;
+      const next = this.nextAct();
+      if (next === Infinity || !this.canWake()) return options.runOnly === undefined ? 'halted' : 'waiting';
+      if (++skipped > LOOK_AHEAD) return 'waiting';
+      clock.skipTo(next);
+    }
+  }
+
+  /** Tick of the next thing that happens by itself. */
+  private nextAct(): number {
+    let next = this.timeline.deadline;
+    for (const { cpu } of this.list) {
+      const own = cpu.f64[State.deadline >> 3];
+      if (own !== 0) next = Math.min(next, own);
+    }
+    return next;
+  }
+
+  /**
+   * Somebody else may have stored to the line that a vCPU monitors: MWAIT goes on, as the manual allows at any time, and software looks again.
+   */
+  private endMonitorWaits(except: number): void {
+    this.list.forEach(({ cpu }, n) => {
+      if (n !== except) cpu.i32[State.monitorWait >> 2] = 0;
+    });
+  }
+}
