@@ -110,7 +110,7 @@ class EmulatedMachine implements Machine {
         },
         abort: (_cpu, indicator, sentence) => {
           this.endedBy = { kind: 'vmx-abort', indicator, sentence };
-          this.processor.eventStop = true;
+          this.processors.requests.eventStop = true;
         },
       },
     });
