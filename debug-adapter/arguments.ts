@@ -7,6 +7,8 @@ export class RequestArguments {
   constructor(
     readonly command: string,
     raw: unknown,
+    /** The request's number, by which it can be cancelled. */
+    readonly seq: number = 0,
   ) {
     this.values = typeof raw === 'object' && raw !== null && !Array.isArray(raw) ? (raw as Record<string, unknown>) : {};
   }

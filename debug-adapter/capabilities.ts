@@ -1,6 +1,7 @@
 /** What this adapter tells the client it can do. What is not built stands here as false. */
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { EXCEPTION_FILTERS } from './breakpoints/exception-filters';
+import { BREAKPOINT_MODES } from './breakpoints/modes';
 
 export const CAPABILITIES: DebugProtocol.Capabilities = {
   supportsConfigurationDoneRequest: true,
@@ -27,9 +28,10 @@ export const CAPABILITIES: DebugProtocol.Capabilities = {
   supportsRestartRequest: true,
   supportsTerminateRequest: true,
   supportsCancelRequest: true,
+  supportsGotoTargetsRequest: true,
+  breakpointModes: [...BREAKPOINT_MODES],
   supportsDataBreakpoints: false,
   supportsStepBack: false,
-  supportsGotoTargetsRequest: false,
   supportsRestartFrame: false,
   supportsStepInTargetsRequest: false,
 };

@@ -7,6 +7,7 @@ import { requestErrors, stepLimitSentence } from './errors';
 import { eventVariables } from './evaluate/event-variables';
 import { namesOf } from './evaluate/names';
 import type { Host } from './host';
+import { JumpTargets } from './jumping';
 import { launch, type Launched } from './launching';
 import { type Client, Looking, type LookedAt, threadOf } from './looking';
 import { liveRegisters } from './registers';
@@ -26,6 +27,10 @@ export class Conversation implements LookedAt {
   private runner: Runner | undefined;
   client: Client = { progress: false, invalidated: false, memory: false, columnBase: 1, lineBase: 1 };
   private readonly cancelledProgress = new Set<string>();
+  /** The request that loads a machine, while it does. */
+  private loadingRequest: number | undefined;
+  private loadingProgress: string | undefined;
+  private readonly jumps = new JumpTargets();
   private progressNumber = 0;
   private afterAnswer: { readonly command: string; readonly work: () => void } | undefined;
 
@@ -61,7 +66,7 @@ export class Conversation implements LookedAt {
     this.launching = true;
     try {
       this.launchArguments = args.raw;
-      await this.load();
+      await this.load(args);
     } finally {
       this.launching = false;
     }
@@ -97,7 +102,7 @@ export class Conversation implements LookedAt {
     if (changed) this.launchArguments = changed;
     this.launching = true;
     try {
-      await this.load();
+      await this.load(args);
     } catch (error) {
       this.launchArguments = old.launchArguments;
       throw error;
@@ -111,8 +116,10 @@ export class Conversation implements LookedAt {
     this.afterAnswer = { command: 'restart', work: () => this.startWhenReady() };
   }
 
-  private async load(): Promise<void> {
+  private async load(args: RequestArguments): Promise<void> {
     const id = `load-${++this.progressNumber}`;
+    this.loadingRequest = args.seq;
+    this.loadingProgress = id;
     const { cancelledProgress } = this;
     const tell = (event: string, body: object): void => {
       if (this.client.progress) this.send(event, { progressId: id, ...body });
@@ -174,9 +181,12 @@ export class Conversation implements LookedAt {
     this.runner?.dispose();
   }
 
+  /** Loading a machine takes a while and can be cancelled, by its request or by its progress; everything else is answered at once. */
   cancel(args: RequestArguments): void {
-    const id = args.optionalText('progressId');
-    if (id !== undefined) this.cancelledProgress.add(id);
+    const { requestId, progressId } = args.raw;
+    if (typeof progressId === 'string') this.cancelledProgress.add(progressId);
+    if (this.launching && requestId !== undefined && requestId === this.loadingRequest && this.loadingProgress !== undefined)
+      this.cancelledProgress.add(this.loadingProgress);
   }
 
   get running(): boolean {
@@ -226,6 +236,17 @@ export class Conversation implements LookedAt {
     threadOf(this.debuggee('pause'), args);
     // A machine that has just stopped by itself is what the user wants, too.
     this.runner?.pause();
+  }
+
+  gotoTargets(args: RequestArguments): object {
+    return { targets: this.jumps.find(this.stoppedDebuggee('gotoTargets'), args, this.client.lineBase) };
+  }
+
+  goto(args: RequestArguments): void {
+    threadOf(this.debuggee('goto'), args);
+    const debuggee = this.stoppedDebuggee('goto');
+    this.jumps.jump(debuggee, args.integer('targetId', 0, Number.MAX_SAFE_INTEGER));
+    this.afterAnswer = { command: 'goto', work: () => this.stopped({ reason: 'goto', exitView: false }) };
   }
 
   /** Runs by a plan; without one only the view moves, from the exited guest to the hypervisor's host RIP. */

@@ -28,6 +28,7 @@ export const requestErrors = {
     new RequestError(1008, `There is no thread ${describeGiven(id)}: threads are virtual CPUs, numbered 1 to ${count}.`),
   staleFrame: () => new RequestError(1009, 'This stack frame belongs to an earlier stop.'),
   staleVariables: () => new RequestError(1010, 'These variables belong to an earlier stop.'),
+  staleLocation: () => new RequestError(1016, 'This place belongs to an earlier stop, or its source file cannot be read.'),
   cancelled: () => new RequestError(1011, 'Cancelled.'),
   attach: () => new RequestError(1012, "The request 'attach' is not possible: Nestscope runs its own machine. Use 'launch'.", true),
   notYet: (what: string) => new RequestError(1013, `${what} is not available yet.`),
@@ -76,6 +77,12 @@ export const expressionErrors = {
   unwritable: (address: string) => new RequestError(1113, `Memory at ${address} cannot be written.`),
   divisionByZero: () => new RequestError(1114, 'The expression divides by zero.'),
   notAssignable: () => new RequestError(1115, 'Only a register or memory, such as rax or dword [0x1000], can be assigned to.'),
+  logElsewhere: () =>
+    new RequestError(
+      1120,
+      'log("…") belongs into the condition of a breakpoint or of an exception filter: it writes a line and does not stop.',
+    ),
+  logText: () => new RequestError(1121, 'log() takes one text in double quotes, such as log("RAX is {rax}").'),
   notHere: () => new RequestError(1116, 'An assignment is not allowed here.'),
   registerUnknownInFrame: (name: string, level: number) =>
     new RequestError(1117, `L${level}'s ${name} is not known here: the processor holds it for the level that is running only.`),
@@ -85,6 +92,12 @@ export const expressionErrors = {
 
 export const breakpointErrors = {
   notLaunched: () => 'Will be checked when the machine has been launched.',
+  goneDisassembly: () =>
+    "This disassembly was read from a machine that is gone. Set the breakpoint in the running session's disassembly, or by address: add a function breakpoint such as 0x100000 in the Breakpoints view.",
+  noInstruction: () => 'No instruction stands on this line or after it.',
+  unknownMode: (mode: string, expected: readonly string[]) =>
+    `There is no breakpoint mode ${quoted(mode)}: expected ${expected.join(', ')}.`,
+  otherLevel: (level: number) => `This can happen in L${level} only: choose another mode.`,
   noLines: (path: string) => `The launched program has no line information for ${path}.`,
   noCode: (line: number) => `There is no code at line ${line} or after it.`,
   noSymbol: (name: string, similar: string | undefined) =>
@@ -114,6 +127,16 @@ export const memoryErrors = {
 export const variableErrors = {
   readOnly: (name: string) => new RequestError(1301, `${name} cannot be set here.`, true),
   none: (name: string) => new RequestError(1302, `There is no variable ${quoted(name)} here.`),
+};
+
+export const jumpErrors = {
+  staleTarget: () => new RequestError(1401, 'This place belongs to an earlier stop or to the level that does not run.'),
+  atExit: () =>
+    new RequestError(
+      1402,
+      'The guest has just exited: step into its hypervisor, or over the instruction that exited, before you jump.',
+      true,
+    ),
 };
 
 export const doorSentences = {

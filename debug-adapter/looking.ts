@@ -7,7 +7,7 @@ import * as evaluation from './evaluation';
 import { explain } from './exception-info';
 import type { Launched } from './launching';
 import * as memory from './memory';
-import { formatPlace, hex } from './memory-reference';
+import { formatPlace, hex, type MemoryPlace } from './memory-reference';
 import * as ownRequests from './own-requests';
 import { framesOf, type Frame } from './stack';
 import { type Container, scopesOf, setVariable, variablesOf } from './variables';
@@ -44,6 +44,7 @@ export function threadOf(debuggee: Debuggee, args: RequestArguments): number {
 export class Looking {
   private frames = new Map<number, Frame>();
   private containers = new Map<number, Container>();
+  private locations = new Map<number, MemoryPlace>();
   private nextReference = 1;
 
   constructor(private readonly session: LookedAt) {}
@@ -52,6 +53,7 @@ export class Looking {
   forget(): void {
     this.frames = new Map();
     this.containers = new Map();
+    this.locations = new Map();
   }
 
   threads(): object {
@@ -117,6 +119,12 @@ export class Looking {
       this.containers.set(reference, container);
       return reference;
     },
+    location: (place: MemoryPlace): number | undefined => {
+      if (place.space !== 'gva' || !this.session.launched?.debuggee.symbols.rowAt(place.level, place.address)) return undefined;
+      const reference = this.nextReference++;
+      this.locations.set(reference, place);
+      return reference;
+    },
   };
 
   scopes(args: RequestArguments): object {
@@ -139,6 +147,16 @@ export class Looking {
     // None of the containers is indexed.
     if (args.raw.filter === 'indexed') return { variables: [] };
     return { variables: variablesOf(this.session.debuggee('variables'), container, this.references).slice(start, start + count) };
+  }
+
+  /** Where the code is that a variable's value points to. */
+  async location(args: RequestArguments): Promise<object> {
+    const { debuggee, sources } = this.session.launched ?? { debuggee: this.session.debuggee('locations') };
+    const place = this.locations.get(args.integer('locationReference', 0, Number.MAX_SAFE_INTEGER));
+    const row = place && debuggee.symbols.rowAt(place.level, place.address);
+    const source = row && (await sources?.find(row.file));
+    if (!row || !source) throw requestErrors.staleLocation();
+    return { source, line: row.line - 1 + this.session.client.lineBase, column: this.session.client.columnBase };
   }
 
   setVariable(args: RequestArguments): object {

@@ -4,7 +4,7 @@
  */
 import type { Breakpoint, Machine, StopReason } from '../emulator/api';
 import type { AddressBreakpoints } from './breakpoints/address-breakpoints';
-import { filterOf, type ExceptionFilters } from './breakpoints/exception-filters';
+import type { ExceptionFilters } from './breakpoints/exception-filters';
 import type { Verdict } from './breakpoints/trigger';
 import type { Names } from './evaluate/evaluate';
 import type { Scheduler } from './host';
@@ -208,8 +208,7 @@ export class Runner {
   private atEvent(reason: StopReason & { kind: 'vm-exit' | 'vm-entry' | 'vm-entry-failure' | 'exception' }): Stop | undefined {
     if (this.deaf) return undefined;
     const exitView = reason.kind === 'vm-exit';
-    const filter = filterOf(reason);
-    const trigger = filter && this.filters.trigger(filter);
+    const trigger = this.filters.triggerFor(reason);
     const byFilter = trigger !== undefined && this.decide(trigger.met((hits) => this.listener.namesAt(reason, hits)));
     const byName = reason.kind !== 'vm-exit' ? [] : this.breakpoints.onExit(reason.exit.reasonNumber);
     const hit = byName.filter(

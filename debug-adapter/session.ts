@@ -45,6 +45,8 @@ export class NestscopeSession extends DebugSession {
       stepIn: (args) => c.stepIn(args),
       stepOut: (args) => c.stepOut(args),
       pause: (args) => c.pause(args),
+      gotoTargets: (args) => c.gotoTargets(args),
+      goto: (args) => c.goto(args),
       stepBack: () => Promise.reject(requestErrors.notYet('Stepping back')),
       reverseContinue: () => Promise.reject(requestErrors.notYet('Running backwards')),
 
@@ -57,6 +59,7 @@ export class NestscopeSession extends DebugSession {
       setExpression: (args) => c.looking.setExpression(args),
       completions: (args) => c.looking.completions(args),
       exceptionInfo: (args) => c.looking.exceptionInfo(args),
+      locations: (args) => c.looking.location(args),
       modules: (args) => c.looking.modules(args),
 
       readMemory: (args) => c.looking.readMemory(args),
@@ -81,7 +84,7 @@ export class NestscopeSession extends DebugSession {
     try {
       const handler = Object.hasOwn(this.requests, command) ? this.requests[command] : undefined;
       if (!handler) throw requestErrors.unknown(command);
-      const body = await handler(new RequestArguments(command, request.arguments));
+      const body = await handler(new RequestArguments(command, request.arguments, request.seq));
       if (body) (response as { body?: object }).body = body;
       this.sendResponse(response);
       this.conversation.answered(command);

@@ -6,7 +6,7 @@ import { hex } from './memory-reference';
 import { symbolText, type SymbolSource } from './symbol-source';
 
 export interface Stop {
-  readonly reason: 'entry' | 'step' | 'pause' | 'breakpoint' | 'function breakpoint' | 'instruction breakpoint' | 'exception';
+  readonly reason: 'entry' | 'step' | 'goto' | 'pause' | 'breakpoint' | 'function breakpoint' | 'instruction breakpoint' | 'exception';
   readonly hitBreakpointIds?: readonly number[];
   /** What the machine said, when an event of the processor or the end of the machine stopped it. */
   readonly cause?: StopReason;

@@ -5,7 +5,7 @@ import type { InspectNode, Resolution, VmExitRecord } from '../emulator/api';
 import type { Debuggee } from './debuggee';
 import { expressionErrors, variableErrors } from './errors';
 import { evaluateIn } from './evaluation';
-import { formatPlace, hex } from './memory-reference';
+import { formatPlace, hex, type MemoryPlace } from './memory-reference';
 import { FLAG_BITS, flagsInWords, GENERAL_REGISTERS, groupOf, type RegisterGroup } from './registers';
 import { stepInWords, stepName } from './resolution';
 import type { Frame } from './stack';
@@ -21,6 +21,8 @@ export type Container =
 /** Gives out numbers for containers; they are void when the machine runs on. */
 export interface References {
   add(container: Container): number;
+  /** For the request 'locations': undefined where no source line is known. */
+  location(place: MemoryPlace): number | undefined;
 }
 
 const GROUPS: readonly { readonly group: RegisterGroup; readonly title: string }[] = [
@@ -62,7 +64,9 @@ function lastExit(debuggee: Debuggee, vcpu: number): VmExitRecord | undefined {
 export function variablesOf(debuggee: Debuggee, container: Container, references: References): DebugProtocol.Variable[] {
   switch (container.kind) {
     case 'registers':
-      return container.group === 'flags' ? flagVariables(container.frame) : registerVariables(debuggee, container.frame, container.group);
+      return container.group === 'flags'
+        ? flagVariables(container.frame)
+        : registerVariables(debuggee, container.frame, container.group, references);
     case 'inspect':
       return debuggee.machine.inspect.children(container.vcpu, container.id).map((node) => nodeVariable(container.vcpu, node, references));
     case 'last-exit':
@@ -72,7 +76,7 @@ export function variablesOf(debuggee: Debuggee, container: Container, references
   }
 }
 
-function registerVariables(debuggee: Debuggee, frame: Frame, group: RegisterGroup): DebugProtocol.Variable[] {
+function registerVariables(debuggee: Debuggee, frame: Frame, group: RegisterGroup, references: References): DebugProtocol.Variable[] {
   const { registers } = frame;
   const known = registers.names().filter((name) => groupOf(name) === group);
   if (group === 'segment') return segmentVariables(frame, known);
@@ -87,7 +91,12 @@ function registerVariables(debuggee: Debuggee, frame: Frame, group: RegisterGrou
       evaluateName: name,
       variablesReference: 0,
     };
-    if (group === 'general') variable.memoryReference = formatPlace({ space: 'gva', level: frame.level, address: value });
+    if (group === 'general') {
+      const place: MemoryPlace = { space: 'gva', level: frame.level, address: value };
+      variable.memoryReference = formatPlace(place);
+      const location = symbol && references.location(place);
+      if (location !== undefined) variable.valueLocationReference = location;
+    }
     if (name === 'cr3') variable.memoryReference = formatPlace({ space: 'gpa', level: frame.level, address: value & ~0xfffn });
     if (!registers.live) variable.presentationHint = { attributes: ['readOnly'] };
     return [variable];

@@ -4,7 +4,7 @@
  */
 import * as vscode from 'vscode';
 import type { DirectAdapter } from './direct-adapter';
-import { listingOf, stillShows, type DisassembledInstruction, type Listing } from './disassembly-listing';
+import { instructionAt, listingOf, stillShows, type DisassembledInstruction, type Listing } from './disassembly-listing';
 
 const instructionsShown = 100;
 
@@ -19,6 +19,17 @@ interface Message {
   readonly type: string;
   readonly command?: string;
   readonly body?: { readonly stackFrames?: Frame[] };
+}
+
+/** The requests that name a line of a source. */
+interface Request {
+  readonly type: string;
+  readonly command?: string;
+  readonly arguments?: {
+    readonly source?: { readonly path?: string };
+    readonly line?: number;
+    readonly breakpoints?: readonly { readonly line?: number }[];
+  };
 }
 
 export class DisassemblyDocuments implements vscode.TextDocumentContentProvider {
@@ -58,7 +69,24 @@ class SourcedAdapter implements vscode.DebugAdapter {
   }
 
   handleMessage(message: vscode.DebugProtocolMessage): void {
-    this.inner.handleMessage(message);
+    this.inner.handleMessage(this.withInstructions(message as unknown as Request) as unknown as vscode.DebugProtocolMessage);
+  }
+
+  /** A line of one of our documents means an instruction: the adapter, which does not know the documents, is told which. */
+  private withInstructions(message: Request): Request {
+    const path = message.arguments?.source?.path;
+    const listing = path === undefined ? undefined : this.listings.get(path);
+    if (message.type !== 'request' || listing === undefined || path === undefined) return message;
+    const level = /^\/\d+\/L([12])\//.exec(vscode.Uri.parse(path).path)?.[1] ?? '1';
+    const named = <T extends { line?: number }>(request: T): T => {
+      const found = instructionAt(listing, request.line ?? 0);
+      if (!found) return { ...request, instructionReference: '' };
+      return { ...request, line: found.line, instructionReference: `l${level}:gva:0x${found.address.toString(16)}` };
+    };
+    const args = message.arguments!;
+    if (message.command === 'gotoTargets') return { ...message, arguments: named(args) };
+    if (message.command !== 'setBreakpoints') return message;
+    return { ...message, arguments: { ...args, breakpoints: args.breakpoints?.map(named) } };
   }
 
   dispose(): void {

@@ -35,6 +35,13 @@ export function listingOf(instructions: readonly DisassembledInstruction[]): Lis
   return { text: rows.join('\n') + '\n', lines, rows };
 }
 
+/** The instruction on a line, or the next one after a label. */
+export function instructionAt(listing: Listing, line: number): { readonly address: bigint; readonly line: number } | undefined {
+  let next: { readonly address: bigint; readonly line: number } | undefined;
+  for (const [address, at] of listing.lines) if (at >= line && (next === undefined || at < next.line)) next = { address, line: at };
+  return next;
+}
+
 /** True where a listing has the instruction at an address, has it as it is now, and goes on for a while. */
 export function stillShows(listing: Listing, now: readonly DisassembledInstruction[], goesOn = 8): boolean {
   const first = now[0];

@@ -20,7 +20,7 @@ const suites = [
   { name: 'guests', seconds: 360, wants: [...packages.build, ...packages.bochs, ...packages.qemu] },
   { name: 'dap', seconds: 180 },
   { name: 'differential', seconds: 240 },
-  { name: 'vscode', seconds: 420, wants: ['chromium', 'fonts-dejavu-core'], run: runVscode },
+  { name: 'vscode', seconds: 720, wants: ['chromium', 'fonts-dejavu-core'], run: runVscode },
 ];
 
 const args = process.argv.slice(2);

@@ -6,6 +6,7 @@ import { breakpointErrors } from '../errors';
 import { exitReasonNames, exitReasonNumber } from '../manual-tables';
 import { formatPlace, offsetPlace, parsePlace } from '../memory-reference';
 import { noSymbols, type SymbolSource } from '../symbol-source';
+import { levelOfMode } from './modes';
 import { Trigger, type TriggerSettings } from './trigger';
 
 export type AddressBreakpointKind = 'source' | 'function' | 'instruction';
@@ -16,7 +17,11 @@ interface Definition extends TriggerSettings {
   readonly line?: number;
   readonly reference?: string;
   readonly offset?: number;
+  readonly mode?: string;
 }
+
+/** A line of a disassembly document stands for the instruction that the extension names with it. */
+const DISASSEMBLY = /^nestscope-disasm:/;
 
 export interface AddressBreakpoint {
   readonly id: number;
@@ -56,14 +61,14 @@ export class AddressBreakpoints {
 
   setSource(path: string, requested: readonly DebugProtocol.SourceBreakpoint[]): AddressBreakpoint[] {
     const old = this.source.get(path) ?? [];
-    const list = requested.map((request) =>
-      this.make(
-        'source',
-        { ...settings(request), what: String(request.line), line: typeof request.line === 'number' ? request.line : undefined },
-        old,
-        path,
-      ),
-    );
+    const list = requested.map((request) => {
+      const line = typeof request.line === 'number' ? request.line : undefined;
+      const { instructionReference: reference } = request as { instructionReference?: unknown };
+      const definition = { ...settings(request), what: String(request.line), line };
+      return DISASSEMBLY.test(path) && typeof reference === 'string'
+        ? this.make('instruction', { ...definition, reference, offset: 0 }, old, path)
+        : this.make('source', definition, old, path);
+    });
     if (list.length > 0) this.source.set(path, list);
     else this.source.delete(path);
     this.rebuild();
@@ -137,9 +142,12 @@ export class AddressBreakpoints {
       return;
     }
     breakpoint.trigger = trigger;
-    const found = this.find(breakpoint);
+    const mode = levelOfMode(breakpoint.definition.mode);
+    const found = typeof mode === 'string' ? mode : this.find(breakpoint);
     if (typeof found === 'string') breakpoint.message = found;
-    else breakpoint.places = found;
+    else breakpoint.places = typeof mode === 'string' ? [] : atLevel(found, mode.level);
+    if (typeof found !== 'string' && found.length > 0 && breakpoint.places.length === 0)
+      breakpoint.message = breakpointErrors.otherLevel(found[0]!.level!);
   }
 
   private find(breakpoint: AddressBreakpoint): Breakpoint[] | string {
@@ -147,6 +155,7 @@ export class AddressBreakpoints {
     switch (breakpoint.kind) {
       case 'source': {
         if (definition.line === undefined || path === undefined) return breakpointErrors.notHeld(definition.what);
+        if (DISASSEMBLY.test(path)) return breakpointErrors.goneDisassembly();
         if (!this.symbols.knowsFile(path)) return breakpointErrors.noLines(path);
         const rows = this.symbols.rowsAt(path, definition.line);
         if (rows.length === 0) return breakpointErrors.noCode(definition.line);
@@ -169,9 +178,11 @@ export class AddressBreakpoints {
       }
       case 'instruction': {
         const reference = definition.reference ?? '';
+        if (reference === '' && path !== undefined) return breakpointErrors.noInstruction();
         const place = parsePlace(reference, 1);
         if (!place) return breakpointErrors.badAddress(reference);
         const target = offsetPlace(place, definition.offset ?? 0);
+        breakpoint.line = definition.line;
         if (target.space !== 'gva') return breakpointErrors.notLinear(formatPlace(target));
         return [{ address: target.address, level: /^l[12]:/i.test(reference) ? target.level : undefined }];
       }
@@ -191,9 +202,22 @@ export class AddressBreakpoints {
   }
 }
 
-function settings(request: { condition?: unknown; hitCondition?: unknown; logMessage?: unknown }): TriggerSettings {
+/** Those of the places that a mode leaves, each with its level. */
+function atLevel(places: readonly Breakpoint[], level: Level | undefined): Breakpoint[] {
+  if (level === undefined) return [...places];
+  return places.filter((place) => (place.level ?? level) === level).map((place) => ({ ...place, level }));
+}
+
+function settings(request: { condition?: unknown; hitCondition?: unknown; logMessage?: unknown; mode?: unknown }): TriggerSettings & {
+  readonly mode?: string;
+} {
   const text = (value: unknown): string | undefined => (typeof value === 'string' && value.trim() !== '' ? value : undefined);
-  return { condition: text(request.condition), hitCondition: text(request.hitCondition), logMessage: text(request.logMessage) };
+  return {
+    condition: text(request.condition),
+    hitCondition: text(request.hitCondition),
+    logMessage: text(request.logMessage),
+    mode: text(request.mode),
+  };
 }
 
 /** As the protocol shows it. */

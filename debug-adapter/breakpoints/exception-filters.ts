@@ -1,9 +1,10 @@
 /** The exception filters, fixed at initialize: which events of the processor stop the machine, under which conditions. */
 import type { DebugProtocol } from '@vscode/debugprotocol';
-import type { StopReason } from '../../emulator/api';
+import type { Level, StopReason } from '../../emulator/api';
 import { breakpointErrors } from '../errors';
 import type { FilterId } from '../protocol';
 import { noSymbols, type SymbolSource } from '../symbol-source';
+import { levelOfMode } from './modes';
 import { Trigger } from './trigger';
 
 export const EXCEPTION_FILTERS: readonly (DebugProtocol.ExceptionBreakpointsFilter & { filter: FilterId })[] = [
@@ -48,11 +49,23 @@ export function filterOf(stop: StopReason): FilterId | undefined {
 
 interface Armed {
   readonly trigger: Trigger | undefined;
+  readonly level: Level | undefined;
+}
+
+/** Where an event happens that does so at one level only: VM exits are the guest's, VM entries its hypervisor's. */
+const LEVEL_OF_EVENT: Partial<Record<FilterId, Level>> = { 'vm-exit': 2, 'vm-entry-failure': 1 };
+
+/** The level that an event of the processor happened at. */
+export function levelOfEvent(stop: StopReason): Level | undefined {
+  const filter = filterOf(stop);
+  if (stop.kind === 'exception') return stop.exception.level;
+  if (stop.kind === 'triple-fault') return stop.chain.at(-1)?.level;
+  return filter && LEVEL_OF_EVENT[filter];
 }
 
 export class ExceptionFilters {
   private armed = new Map<FilterId, Armed>();
-  private requested: readonly { readonly id: string; readonly condition?: string }[] = EXCEPTION_FILTERS.filter(
+  private requested: readonly { readonly id: string; readonly condition?: string; readonly mode?: string }[] = EXCEPTION_FILTERS.filter(
     (filter) => filter.default,
   ).map(({ filter }) => ({ id: filter }));
   /** What the launch configuration asks for, besides what the client sets. */
@@ -73,9 +86,12 @@ export class ExceptionFilters {
 
   set(
     filters: readonly string[],
-    options: readonly { readonly filterId: string; readonly condition?: string }[],
+    options: readonly { readonly filterId: string; readonly condition?: string; readonly mode?: string }[],
   ): DebugProtocol.Breakpoint[] {
-    this.requested = [...filters.map((id) => ({ id })), ...options.map(({ filterId, condition }) => ({ id: filterId, condition }))];
+    this.requested = [
+      ...filters.map((id) => ({ id })),
+      ...options.map(({ filterId, condition, mode }) => ({ id: filterId, condition, mode })),
+    ];
     return this.arm();
   }
 
@@ -86,8 +102,11 @@ export class ExceptionFilters {
   isAlways(kind: StopReason['kind']): boolean {
     return this.always.includes(kind);
   }
-  trigger(id: FilterId): Trigger | undefined {
-    return this.armed.get(id)?.trigger;
+  /** What decides whether an event stops the machine; undefined when its filter is off or of another level. */
+  triggerFor(stop: StopReason): Trigger | undefined {
+    const filter = filterOf(stop);
+    const armed = filter && this.armed.get(filter);
+    return armed && (armed.level ?? levelOfEvent(stop)) === levelOfEvent(stop) ? armed.trigger : undefined;
   }
   resetHits(): void {
     for (const { trigger } of this.armed.values()) if (trigger) trigger.hits = 0;
@@ -95,12 +114,16 @@ export class ExceptionFilters {
 
   private arm(): DebugProtocol.Breakpoint[] {
     this.armed = new Map();
-    return this.requested.map(({ id, condition }) => {
+    return this.requested.map(({ id, condition, mode }) => {
       const known = EXCEPTION_FILTERS.find(({ filter }) => filter === id)?.filter;
       if (!known) return { verified: false, message: breakpointErrors.unknownFilter(id) };
       const trigger = Trigger.parse({ condition }, this.registers, this.symbols);
       if (typeof trigger === 'string') return { verified: false, message: trigger };
-      this.armed.set(known, { trigger });
+      const wanted = levelOfMode(mode);
+      if (typeof wanted === 'string') return { verified: false, message: wanted };
+      const only = LEVEL_OF_EVENT[known];
+      if (only !== undefined && (wanted.level ?? only) !== only) return { verified: false, message: breakpointErrors.otherLevel(only) };
+      this.armed.set(known, { trigger, level: wanted.level });
       return { verified: true };
     });
   }

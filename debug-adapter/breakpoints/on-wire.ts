@@ -9,7 +9,7 @@ export function onWire(breakpoint: AddressBreakpoint, lineBase: number): DebugPr
   const verified = isVerified(breakpoint);
   const result: DebugProtocol.Breakpoint = { id, verified };
   if (message !== undefined) result.message = message;
-  if (kind === 'source' && line !== undefined && verified) result.line = line - 1 + lineBase;
+  if (kind !== 'function' && line !== undefined && verified) result.line = line - 1 + lineBase;
   if (path !== undefined) result.source = { path };
   const first = places[0];
   if (first)

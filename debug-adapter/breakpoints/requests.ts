@@ -52,8 +52,9 @@ export class BreakpointRequests {
   }
 
   setExceptions(args: RequestArguments): object {
-    const options = args.objects('filterOptions').map(({ filterId, condition }) => ({
+    const options = args.objects('filterOptions').map(({ filterId, condition, mode }) => ({
       filterId: String(filterId),
+      mode: typeof mode === 'string' ? mode : undefined,
       condition: typeof condition === 'string' ? condition : undefined,
     }));
     return { breakpoints: this.filters.set(args.texts('filters'), options) };

@@ -28,6 +28,8 @@ export interface Names {
   readonly level: Level;
   /** Size of a memory operand that names none. */
   readonly pointerBytes: 4 | 8;
+  /** In conditions: takes the texts of log(). */
+  readonly log?: (text: string) => void;
   lookup(name: string): Value | undefined;
   similar(name: string): string | undefined;
   read(place: MemoryPlace, bytes: number): Uint8Array;
@@ -71,6 +73,10 @@ export function evaluateExpression(expression: Expression, names: Names): Value 
     }
     case 'call':
       return call(expression.name, expression.argument, names);
+    case 'log':
+      if (!names.log) throw expressionErrors.logElsewhere();
+      names.log(expression.text);
+      return { value: false };
     case 'assign':
       throw expressionErrors.notHere();
   }

@@ -10,6 +10,8 @@ export type Expression =
   | { readonly kind: 'memory'; readonly bytes?: 1 | 2 | 4 | 8; readonly address: Expression }
   | { readonly kind: 'place'; readonly space: AddressSpace; readonly level?: Level; readonly address: Expression }
   | { readonly kind: 'call'; readonly name: string; readonly argument?: Expression }
+  /** log("text with {expressions}"): writes a line, and is false. */
+  | { readonly kind: 'log'; readonly text: string }
   | { readonly kind: 'assign'; readonly target: Expression; readonly value: Expression };
 
 export type BinaryOperator =
@@ -42,12 +44,15 @@ type Token =
   | { readonly kind: 'number'; readonly value: bigint; readonly decimal: boolean; readonly at: number }
   | { readonly kind: 'name'; readonly text: string; readonly at: number }
   | { readonly kind: 'space'; readonly space: AddressSpace; readonly level?: Level; readonly at: number }
+  | { readonly kind: 'text'; readonly text: string; readonly at: number }
   | { readonly kind: 'sign'; readonly text: string; readonly at: number };
 
 const SPACES = /\s+/y;
 const PLACE = /(?:l([12]):)?(gva|gpa|hpa):/iy;
 const NUMBER = /0x[0-9a-f_]+|0b[01_]+|[0-9][0-9a-f]*h\b|[0-9][0-9_]*/iy;
 const NAME = /[$%]?[A-Za-z_.?@][\w.?@$]*/y;
+/** In double quotes; \\" stands for a quote. */
+const TEXT = /"((?:[^"\\]|\\.)*)"/y;
 const SIGN = /\|\||&&|==|!=|<=|>=|<<|>>|[-+*/%|^&~!<>()[\]=]/y;
 /** Deeper nesting than anybody writes; keeps nonsense from exhausting the stack. */
 const DEEPEST = 100;
@@ -77,6 +82,8 @@ function tokenize(text: string): Token[] {
       tokens.push(number(found[0], at));
     } else if (!(operandBefore && text[at] === '%') && (found = match(NAME))) {
       tokens.push({ kind: 'name', text: found[0].replace(/^[$%]/, ''), at });
+    } else if ((found = match(TEXT))) {
+      tokens.push({ kind: 'text', text: found[1]!.replace(/\\(["\\])/g, '$1'), at });
     } else if ((found = match(SIGN))) {
       tokens.push({ kind: 'sign', text: found[0], at });
     } else {
@@ -159,6 +166,8 @@ class Parser {
         return { kind: 'place', space: token.space, level: token.level, address: this.unary() };
       case 'name':
         return this.named(token.text);
+      case 'text':
+        throw expressionErrors.unexpected(`"${token.text}"`, token.at);
       case 'sign':
         break;
     }
@@ -182,10 +191,18 @@ class Parser {
       if (this.take('[')) return this.memory(bytes);
     }
     if (!this.take('(')) return { kind: 'name', name };
+    if (name === 'log') return this.log();
     if (this.take(')')) return { kind: 'call', name };
     const argument = this.binary(0);
     this.expect(')');
     return { kind: 'call', name, argument };
+  }
+
+  private log(): Expression {
+    const token = this.tokens[this.position++];
+    if (token?.kind !== 'text') throw expressionErrors.logText();
+    this.expect(')');
+    return { kind: 'log', text: token.text };
   }
 
   private memory(bytes: 1 | 2 | 4 | 8 | undefined): Expression {
@@ -215,6 +232,7 @@ export function parseExpression(text: string): Expression {
 export function namesIn(expression: Expression): string[] {
   switch (expression.kind) {
     case 'number':
+    case 'log':
       return [];
     case 'name':
       return [expression.name];
@@ -229,5 +247,19 @@ export function namesIn(expression: Expression): string[] {
       return expression.argument ? namesIn(expression.argument) : [];
     case 'assign':
       return [...namesIn(expression.target), ...namesIn(expression.value)];
+  }
+}
+
+/** The texts of every log() in an expression. */
+export function logsIn(expression: Expression): string[] {
+  switch (expression.kind) {
+    case 'log':
+      return [expression.text];
+    case 'unary':
+      return logsIn(expression.operand);
+    case 'binary':
+      return [...logsIn(expression.left), ...logsIn(expression.right)];
+    default:
+      return [];
   }
 }

@@ -1,7 +1,8 @@
 // The editor's test suites, each in a real VS Code: npm test runs them all; names choose (npm run screenshots runs the person).
-//   node-host   test/vscode/editor.test.ts in the node extension host, by @vscode/test-electron
+//   node-host   test/vscode/*.test.ts in the node extension host, by @vscode/test-electron
 //   web-host    the same in the web worker extension host
 //   web-oldest  the same in the oldest VS Code for browsers that is supported
+//   start       npm start on a clean copy, F5, the page closed, Ctrl+C (test/vscode/start.mjs)
 //   person      someone who presses keys, clicks and hovers, and takes screenshots (test/vscode/person.mjs)
 // Without VSCODE_EXECUTABLE a code-server of npm's is VS Code; with it, that executable is.
 import { spawn } from 'node:child_process';
@@ -20,6 +21,7 @@ const suites = {
   'web-host': () => child('web-host.mjs', { NESTSCOPE_FAILURE_SCREENSHOT: join(out, 'web-host-failed.png') }),
   'web-oldest': () => child('web-oldest.mjs', { NESTSCOPE_FAILURE_SCREENSHOT: join(out, 'web-oldest-failed.png') }),
   person: () => child('../../test/vscode/person.mjs', {}),
+  start: () => child('../../test/vscode/start.mjs', {}),
 };
 
 /** What @vscode/test-web says of its work. */

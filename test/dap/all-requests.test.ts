@@ -25,8 +25,52 @@ describe('conversation: the other requests', function () {
       assert.match(String(result), /0x246a/);
       await talk.ask('setExpression', { expression: 'rdi + 1', value: '1', frameId });
       await talk.ask('nestscope/serialInput', { text: 'typed' });
-      await talk.ask('setBreakpoints', { source: { path: 'nestscope-disasm:/1/L1/0x100000.asm' }, breakpoints: [{ line: 1 }] });
       await talk.ask('cancel', { progressId: 'load-1' });
+      await talk.ask('cancel', { requestId: 1 });
+      talk.heading("lines of the extension's disassembly documents, with and without what the extension tells of them");
+      const source = { path: 'nestscope-disasm:/1/L1/0x100000.asm' };
+      const rip = (await talk.stack())[0]!.instructionPointerReference;
+      await talk.ask('setBreakpoints', {
+        source,
+        breakpoints: [{ line: 1 }, { line: 2, instructionReference: rip }, { line: 99, instructionReference: '' }],
+      });
+      await talk.ask('gotoTargets', { source, line: 2, instructionReference: rip });
+      talk.heading('jumps, and where a value points to');
+      const here = (await talk.ask('stackTrace', { threadId: 1 }, () => '…')).stackFrames as { line: number; source: { path: string } }[];
+      await talk.ask('gotoTargets', { source: { path: 'no-such.asm' }, line: 1 });
+      const { targets } = (await talk.ask('gotoTargets', { source: here[0]!.source, line: here[0]!.line + 1 })) as {
+        targets: { id: number }[];
+      };
+      await talk.ask('goto', { threadId: 1, targetId: 999 });
+      await talk.ask('goto', { threadId: 1, targetId: targets[0]!.id });
+      await talk.event('stopped');
+      const [frame] = await talk.stack();
+      const [general] = (await talk.ask('scopes', { frameId: frame!.id }, () => '…')).scopes as { variablesReference: number }[];
+      const { variables } = (await talk.ask('variables', { variablesReference: general!.variablesReference }, () => '…')) as {
+        variables: { name: string; valueLocationReference?: number }[];
+      };
+      const { valueLocationReference } = variables.find(({ name }) => name === 'rip')!;
+      await talk.ask('locations', { locationReference: valueLocationReference });
+      await talk.ask('locations', { locationReference: 0 });
+      talk.heading('levels of breakpoints, and conditions that write');
+      await talk.ask('setFunctionBreakpoints', { breakpoints: [{ name: 'main', condition: 'log("main with RDI {rdi}")' }] });
+      await talk.ask('setInstructionBreakpoints', {
+        breakpoints: [
+          { instructionReference: rip, mode: 'l1' },
+          { instructionReference: rip, mode: 'l2' },
+          { instructionReference: rip, mode: 'l7' },
+        ],
+      });
+      await talk.ask('setExceptionBreakpoints', {
+        filters: [],
+        filterOptions: [
+          { filterId: 'exception', mode: 'l1' },
+          { filterId: 'vm-exit', mode: 'l1' },
+          { filterId: 'exception', condition: 'log(rax)' },
+        ],
+      });
+      await talk.ask('evaluate', { expression: 'log("x")', context: 'repl' });
+      await talk.ask('setInstructionBreakpoints', { breakpoints: [] });
       await talk.ask('pause', { threadId: 1 });
       talk.heading('not available yet');
       await talk.ask('dataBreakpointInfo', { name: 'rsi' });

@@ -15,7 +15,9 @@ export async function runSuite(load: () => Promise<unknown>): Promise<void> {
   const browserMocha = (globalThis as unknown as { mocha: BrowserMocha }).mocha;
   // Nothing here has a `location`, and mocha reads location.search.
   if (!globalThis.location) Object.defineProperty(globalThis, 'location', { value: { search: '' }, configurable: true });
-  browserMocha.setup({ ui: 'bdd', timeout: 30_000, reporter: class {} });
+  // In a node host NESTSCOPE_GREP chooses tests by a part of their names.
+  const grep = (globalThis as { process?: { env?: Record<string, string> } }).process?.env?.NESTSCOPE_GREP;
+  browserMocha.setup({ ui: 'bdd', timeout: 30_000, reporter: class {}, ...(grep ? { grep } : {}) });
   await load();
   const counts = { passed: 0, failed: 0, skipped: 0, skips: [] as string[], failures: [] as string[] };
   await new Promise<void>((done) => {

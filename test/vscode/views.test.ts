@@ -180,23 +180,32 @@ describe(`Nestscope's views in VS Code ${vscode.version}`, () => {
     }
   });
 
-  it('shows a disassembly document where the image has no line numbers', async () => {
-    const program = editor.path('link.ld'); // Any bytes will do.
-    await editor.start({
-      type: 'nestscope',
-      request: 'launch',
-      name: 'bytes',
-      program,
-      format: 'flat',
-      flat: { address: '0x100000', mode: 32 },
-    });
-    await until(() => vscode.debug.activeStackItem instanceof vscode.DebugStackFrame, 'a frame is selected');
+  it('shows a disassembly document where the image has no line numbers, and F9 in it stops at the instruction', async () => {
+    const program = editor.path('link.ld'); // The bytes are not run: the code is written at the first stop.
+    const flat = { format: 'flat', flat: { address: '0x100000', mode: 32 } };
+    const session = await editor.start({ type: 'nestscope', request: 'launch', name: 'bytes', program, ...flat });
+    // Seven times NOP, then JMP to itself.
+    const code = [0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0xeb, 0xfe];
+    await session.customRequest('writeMemory', { memoryReference: 'l1:gva:0x100000', data: btoa(String.fromCharCode(...code)) });
     const shown = await until(
-      () => vscode.window.visibleTextEditors.find(({ document }) => document.uri.scheme === 'nestscope-disasm'),
-      'the document',
+      () =>
+        vscode.window.visibleTextEditors.find(
+          ({ document }) => document.uri.scheme === 'nestscope-disasm' && /^ *nop .*; 0000000000100000 /m.test(document.getText()),
+        ),
+      'the document with the code',
     );
-    ok(/; 0000000000100000 /.test(shown.document.lineAt(0).text), shown.document.lineAt(0).text);
     equal(shown.document.languageId, 'x86-asm');
+    const line = shown.document
+      .getText()
+      .split('\n')
+      .findIndex((text) => / 0000000000100005 /.test(text));
+    await vscode.window.showTextDocument(shown.document, { selection: new vscode.Range(line, 0, line, 0) });
+    await vscode.commands.executeCommand('editor.debug.action.toggleBreakpoint');
+    const breakpoint = await until(() => vscode.debug.breakpoints[0], 'a breakpoint');
+    const told = await until(() => session.getDebugProtocolBreakpoint(breakpoint), 'what the adapter says of it');
+    ok((told as { verified?: boolean }).verified, JSON.stringify(told));
+    equal(await editor.key(session, 'continue'), 'L1 0x100005');
+    equal(editor.conversation.stops.at(-1)!.reason, 'instruction breakpoint');
   });
 });
 

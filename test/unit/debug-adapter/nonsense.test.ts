@@ -7,13 +7,13 @@ const COMMANDS = [
   'setBreakpoints', 'setFunctionBreakpoints', 'setInstructionBreakpoints', 'setExceptionBreakpoints', 'breakpointLocations', 'setDataBreakpoints',
   'dataBreakpointInfo', 'continue', 'next', 'stepIn', 'stepOut', 'pause', 'stepBack', 'reverseContinue', 'threads', 'stackTrace', 'scopes', 'variables',
   'setVariable', 'evaluate', 'setExpression', 'completions', 'exceptionInfo', 'modules', 'readMemory', 'writeMemory', 'disassemble', 'cancel',
-  'nestscope/inspect', 'nestscope/resolve', 'nestscope/exits', 'nestscope/position', 'nestscope/serialInput', 'initialize', 'attach', 'goto', 'source',
+  'nestscope/inspect', 'nestscope/resolve', 'nestscope/exits', 'nestscope/position', 'nestscope/serialInput', 'initialize', 'attach', 'goto', 'gotoTargets', 'locations', 'source',
   'loadedSources', 'configurationDone', 'restart', 'launch', '', 'constructor', 'hasOwnProperty',
 ]; // prettier-ignore
 const NAMES = [
   'threadId', 'frameId', 'variablesReference', 'expression', 'context', 'memoryReference', 'count', 'offset', 'instructionOffset', 'instructionCount',
   'breakpoints', 'filters', 'filterOptions', 'source', 'lines', 'line', 'endLine', 'column', 'text', 'data', 'id', 'vcpu', 'level', 'space', 'address',
-  'limit', 'name', 'value', 'start', 'startFrame', 'levels', 'granularity', 'startModule', 'moduleCount', 'progressId', 'arguments',
+  'limit', 'name', 'value', 'start', 'startFrame', 'levels', 'granularity', 'startModule', 'moduleCount', 'targetId', 'locationReference', 'requestId', 'mode', 'progressId', 'arguments',
 ]; // prettier-ignore
 
 const SEED = 20261121;

@@ -51,6 +51,17 @@ describe('debug session', () => {
     assert.match(info.body.description, /Guest-physical address 0x20000/);
   });
 
+  it('writes a line where a condition says log(), and goes on', async () => {
+    const { talk } = await nestedTalk({
+      filters: [],
+      filterOptions: [{ filterId: 'vm-exit', condition: 'reason == EPT_VIOLATION && log("exit \\"{reason}\\" at {rip}")', mode: 'l2' }],
+    });
+    await talk.ask('continue', { threadId: 1 });
+    await talk.event('exited');
+    const lines = talk.events.filter(({ event, body }) => event === 'output' && body.category === 'console').map(({ body }) => body.output);
+    assert.deepEqual(lines, ['exit "EPT_VIOLATION (48)" at 0x40000002 (1073741826)\n']);
+  });
+
   it('does not stop when the condition is false', async () => {
     const { talk } = await nestedTalk({ filters: [], filterOptions: [{ filterId: 'vm-exit', condition: 'reason == CPUID' }] });
     await talk.ask('continue', { threadId: 1 });
