@@ -104,6 +104,12 @@ export interface InterruptPort {
   /** IA32_TSC_DEADLINE in TSC ticks (the caller applies TSC offsets) and the x2APIC registers 0x800 to 0x8ff. Undefined: #GP(0). */
   readMsr(vcpu: number, index: number): bigint | undefined;
   writeMsr(vcpu: number, index: number, value: bigint): boolean;
+  /** What a write of `icr` to the interrupt command register does (destination in bits 63:32, as the local APIC's mode has it); the register keeps its value. */
+  sendIpi(vcpu: number, icr: bigint): void;
+  /** What a write to the EOI register does. */
+  endOfInterrupt(vcpu: number): void;
+  /** The processor carries out an INIT that `ProcessorSignals.init` told it of: its local APIC goes with it. */
+  initialize(vcpu: number): void;
 }
 
 /** What the CPU tells the outside (trace, breakpoints). Never changes the machine. */
