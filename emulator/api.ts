@@ -38,6 +38,8 @@ export type StopReason =
   | { readonly kind: 'vmx-abort'; /** VMX-abort indicator and what it means. */ readonly indicator: number; readonly sentence: string }
   | { readonly kind: 'halted'; /** HLT with interrupts off: for ever. */ readonly level: Level }
   | { readonly kind: 'guest-exit'; readonly value: number }
+  /** The guest switched the machine off by ACPI (S5). */
+  | { readonly kind: 'power-off' }
   | { readonly kind: 'not-modelled'; readonly sentence: string }
   | { readonly kind: 'internal-error'; readonly sentence: string };
 

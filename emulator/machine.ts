@@ -20,7 +20,7 @@ import { levelOf } from './inspect/translation-context';
 import { type MachineParts, buildParts, startVcpus } from './machine-parts';
 import { type RamCopy, StateHash, copyRam, copyVcpu, restoreRam, restoreVcpu } from './memory/snapshot';
 import { EventType } from './spec/registers';
-import { Flag, State } from './spec/vcpu-state';
+import { Flag, Signal, State } from './spec/vcpu-state';
 import { Trace, type TraceState } from './trace';
 import { UserError } from './user-error';
 import { forgetChecks } from './vmx/changes';
@@ -54,11 +54,28 @@ class EmulatedMachine implements Machine {
     private readonly parts: MachineParts,
   ) {
     const { memory, mmu, cpus, code, regions, generated } = parts;
+    const signal = (vcpu: number, bit: number): void => void (cpus[vcpu].i32[State.signals >> 2] |= bit);
     this.platform = createPlatform({
+      memory,
+      vcpuCount: cpus.length,
+      model: cpus[0].model,
+      time: this.clock,
+      signals: {
+        interruptsChanged: (vcpu) => (cpus[vcpu].interruptPending = this.platform.interrupts.pending(vcpu) >= 0),
+        nmi: (vcpu) => signal(vcpu, Signal.nmi),
+        smi: (vcpu) => signal(vcpu, Signal.smi),
+        init: (vcpu) => signal(vcpu, Signal.init),
+        startUp: (vcpu, vector) => {
+          cpus[vcpu].set32(State.startUpVector, vector);
+          signal(vcpu, Signal.startUp);
+        },
+      },
       guestExit: (value) => this.guestExit(value),
+      powerOff: () => this.end({ kind: 'power-off' }),
       notModelled: (sentence, vcpu) => void cpus[Math.max(0, vcpu)].notModelled(sentence),
     });
     memory.mmio = this.platform.mmio;
+    for (const cpu of cpus) cpu.controller = this.platform.interrupts;
     const ports = this.createPorts();
     const requests = { eventStop: false };
     const isBreakpoint = (cpu: Cpu, ip: bigint): boolean => this.isBreakpoint(cpu, ip);
@@ -73,7 +90,10 @@ class EmulatedMachine implements Machine {
 
   /** Some vCPU waits for an interrupt that could come. */
   private canWake(): boolean {
-    return this.parts.cpus.some((cpu) => this.platform.canInterrupt(cpu.index, cpu.flag(Flag.IF) || cpu.vmxNonRoot));
+    const { interrupts } = this.platform;
+    return this.parts.cpus.some(
+      (cpu) => cpu.getF64(State.deadline) !== 0 || ((cpu.flag(Flag.IF) || cpu.vmxNonRoot) && interrupts.mayInterrupt(cpu.index)),
+    );
   }
 
   private createPorts(): CpuPorts {
@@ -109,8 +129,7 @@ class EmulatedMachine implements Machine {
           this.note(failure, this.breakOn.vmEntryFailure ? { kind: 'vm-entry-failure', failure } : undefined);
         },
         abort: (_cpu, indicator, sentence) => {
-          this.endedBy = { kind: 'vmx-abort', indicator, sentence };
-          this.processors.requests.eventStop = true;
+          this.end({ kind: 'vmx-abort', indicator, sentence });
         },
       },
     });
@@ -154,7 +173,10 @@ class EmulatedMachine implements Machine {
     this.processors.requests.eventStop = true;
   }
   private guestExit(value: number): void {
-    this.endedBy = { kind: 'guest-exit', value };
+    this.end({ kind: 'guest-exit', value });
+  }
+  private end(reason: StopReason): void {
+    this.endedBy = reason;
     this.processors.requests.eventStop = true;
   }
   private isBreakpoint(cpu: Cpu, ip: bigint): boolean {

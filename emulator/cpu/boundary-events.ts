@@ -97,7 +97,10 @@ function systemSignals(cpu: Cpu, ports: CpuPorts, sink: EventSink): boolean {
   if (!(signals & Signal.init) || ports.vmx.blocksInit(cpu)) return false;
   cpu.i32[State.signals >> 2] &= ~Signal.init;
   endWait(cpu);
-  if (!cpu.vmxNonRoot || !ports.vmx.intercept(cpu, { kind: 'init' })) initProcessor(cpu);
+  if (!cpu.vmxNonRoot || !ports.vmx.intercept(cpu, { kind: 'init' })) {
+    initProcessor(cpu);
+    ports.interrupts.initialize(cpu.index);
+  }
   sink.eventStep();
   return true;
 }

@@ -132,10 +132,10 @@ export function writeCr4(cpu: Cpu, ports: CpuPorts, value: bigint): Outcome {
   return Outcome.next;
 }
 
-/** CR8 is the task-priority register; without a local APIC it only holds its value. */
-function writeCr8(cpu: Cpu, value: bigint): Outcome {
+/** CR8 is the task-priority register of the local APIC. */
+function writeCr8(cpu: Cpu, ports: CpuPorts, value: bigint): Outcome {
   if (value >> 4n) return generalProtection(cpu);
-  cpu.set64(State.cr8, value);
+  ports.interrupts.writeCr8(cpu.index, Number(value));
   return Outcome.next;
 }
 
@@ -155,7 +155,7 @@ const movToCr: SystemHandler = (cpu, insn, ports) => {
     return Outcome.exited;
   if (cr === 0) return writeCr0(cpu, ports, value);
   if (cr === 3) return writeCr3(cpu, value);
-  return cr === 4 ? writeCr4(cpu, ports, value) : writeCr8(cpu, value);
+  return cr === 4 ? writeCr4(cpu, ports, value) : writeCr8(cpu, ports, value);
 };
 
 const movFromCr: SystemHandler = (cpu, insn, ports) => {
@@ -173,7 +173,7 @@ const movFromCr: SystemHandler = (cpu, insn, ports) => {
     if (cr === 0) value = cpu.vmxNonRoot ? ports.vmx.visibleCr0(cpu, cpu.cr0) : cpu.cr0;
     else if (cr === 3) value = cpu.cr3;
     else if (cr === 4) value = cpu.vmxNonRoot ? ports.vmx.visibleCr4(cpu, cpu.cr4) : cpu.cr4;
-    else value = cpu.get64(State.cr8);
+    else value = BigInt(ports.interrupts.readCr8(cpu.index));
   }
   const size = registerSize(cpu);
   cpu.setGprSized(insn.rm, size, BigInt.asUintN(size * 8, value));

@@ -4,9 +4,18 @@ import { Access, type CheckedAccess } from '../mmu/mmu';
 import type { CpuModel } from '../spec/cpu-model';
 import type { PhysicalMemory } from '../memory/physical-memory';
 
+/** Registers of a vCPU's local APIC that debuggers show beside the processor's own. */
+export interface LocalApicView {
+  readCr8(vcpu: number): number;
+  writeCr8(vcpu: number, value: number): void;
+  apicBase(vcpu: number): bigint;
+}
+
 export class Cpu extends VcpuRegisters {
   /** The interrupt controllers hold a maskable interrupt for this vCPU. Derived from their state. */
   interruptPending = false;
+  /** The local APIC, for those who look. Wiring. */
+  controller: LocalApicView | undefined;
 
   constructor(
     index: number,

@@ -20,7 +20,6 @@ const QUAD = 64;
 const LOCK = 1n;
 const FEATURE_CONTROL_WRITABLE = 7n;
 const DEBUGCTL_WRITABLE = 3n;
-const APIC_GLOBAL_ENABLE = 1n << 11n;
 const MTRR_DEF_TYPE_WRITABLE = 0xcffn;
 /** Memory types that PAT and MTRRs may hold: UC, WC, WT, WP, WB, and (PAT only) UC-. */
 const PAT_TYPES: readonly number[] = [0, 1, 4, 5, 6, 7];
@@ -45,10 +44,13 @@ export function setFirmwareMtrrs(cpu: Cpu): void {
 /** The value, or undefined where RDMSR is #GP(0). */
 export function readMsr(cpu: Cpu, ports: CpuPorts, index: number): bigint | undefined {
   const row = msrRow(index);
+  if (isLocalApicMsr(index)) return readLocalApic(cpu, ports, index >>> 0);
   if (!row || !exists(cpu, row)) return cpu.model.features.has('vmx') ? ports.vmx.readCapabilityMsr(cpu, index >>> 0) : undefined;
   switch (row.index) {
     case Msr.IA32_TIME_STAMP_COUNTER:
       return ports.clock.tsc(cpu);
+    case Msr.IA32_APIC_BASE:
+      return ports.interrupts.apicBase(cpu.index);
     case Msr.IA32_FS_BASE:
       return cpu.segmentBase(Seg.fs);
     case Msr.IA32_GS_BASE:
@@ -64,6 +66,7 @@ export function readMsr(cpu: Cpu, ports: CpuPorts, index: number): bigint | unde
  */
 export function writeMsr(cpu: Cpu, ports: CpuPorts, index: number, value: bigint): boolean {
   const row = msrRow(index);
+  if (isLocalApicMsr(index)) return writeLocalApic(cpu, ports, index >>> 0, value);
   if (!row || !exists(cpu, row)) return false;
   const store = (stored: bigint): true => {
     if (row.slot !== undefined) cpu.set64(row.slot, stored);
@@ -105,10 +108,25 @@ export function writeMsr(cpu: Cpu, ports: CpuPorts, index: number, value: bigint
     case 'debugctl':
       // LBR has no effect that could be seen: there are no last-branch records. BTF counts when TF is set (cpu/processor).
       return (value & ~DEBUGCTL_WRITABLE) === 0n && store(value);
-    case 'apic-base':
-      if (value & APIC_GLOBAL_ENABLE) return refuseNotModelled(cpu, 'the local APIC: WRMSR to IA32_APIC_BASE enables it');
-      return (value & 0xffn) === 0n && value >> BigInt(cpu.model.maxPhyAddr) === 0n && store(value);
+    case 'local-apic':
+      return ports.interrupts.writeApicBase(cpu.index, value);
   }
+}
+
+const TSC_DEADLINE = 0x6e0;
+const isLocalApicMsr = (index: number): boolean => index === TSC_DEADLINE || index >>> 8 === 8;
+
+/** The deadline is in ticks of this processor's counter, which software may have moved. */
+function readLocalApic(cpu: Cpu, ports: CpuPorts, index: number): bigint | undefined {
+  const value = ports.interrupts.readMsr(cpu.index, index);
+  if (index !== TSC_DEADLINE || value === undefined || value === 0n) return value;
+  return BigInt.asUintN(QUAD, value + cpu.get64(State.tscOffset));
+}
+function writeLocalApic(cpu: Cpu, ports: CpuPorts, index: number, value: bigint): boolean {
+  if (index !== TSC_DEADLINE || value === 0n) return ports.interrupts.writeMsr(cpu.index, index, value);
+  const tick = BigInt.asIntN(QUAD, value - cpu.get64(State.tscOffset));
+  // A deadline that has passed already asks for its interrupt at once.
+  return ports.interrupts.writeMsr(cpu.index, index, tick <= 0n ? 1n : tick);
 }
 
 const withinPhysicalWidth = (cpu: Cpu, value: bigint): boolean => value >> BigInt(cpu.model.maxPhyAddr) === 0n;
@@ -126,11 +144,6 @@ function writeMiscEnable(cpu: Cpu, value: bigint): true {
     cpu.modeChanged();
   }
   return true;
-}
-
-function refuseNotModelled(cpu: Cpu, sentence: string): false {
-  cpu.notModelled(sentence);
-  return false;
 }
 
 const bytesOf = (value: bigint): number[] => Array.from({ length: 8 }, (_, i) => Number((value >> BigInt(i * 8)) & 0xffn));

@@ -110,6 +110,8 @@ export interface InterruptPort {
   endOfInterrupt(vcpu: number): void;
   /** The processor carries out an INIT that `ProcessorSignals.init` told it of: its local APIC goes with it. */
   initialize(vcpu: number): void;
+  /** Some source of interrupts is armed or unmasked that could reach this vCPU while it waits. */
+  mayInterrupt(vcpu: number): boolean;
 }
 
 /** What the CPU tells the outside (trace, breakpoints). Never changes the machine. */

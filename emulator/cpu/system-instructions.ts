@@ -30,6 +30,8 @@ const RAX = 0;
 const RCX = 1;
 const RDX = 2;
 const RBX = 3;
+/** IA32_APIC_BASE: the local APIC is there. */
+const APIC_GLOBAL_ENABLE = 1n << 11n;
 /** MWAIT extension in ECX: interrupts break the wait although they are masked (CPUID leaf 5). */
 const MWAIT_INTERRUPT_BREAK = 1;
 
@@ -41,6 +43,8 @@ const cpuidHandler: SystemHandler = (cpu, insn, ports) => {
     osxsave: (cpu.cr4 & Cr4.OSXSAVE) !== 0n,
     ospke: (cpu.cr4 & Cr4.PKE) !== 0n,
     initialApicId: cpu.index,
+    logicalProcessors: cpu.vcpuCount,
+    apicPresent: (ports.interrupts.apicBase(cpu.index) & APIC_GLOBAL_ENABLE) !== 0n,
     miscEnable: cpu.get64(State.miscEnable),
   };
   const result = cpuid(cpu.model, cpu.gpr32(RAX), cpu.gpr32(RCX), context);

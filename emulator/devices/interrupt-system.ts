@@ -164,6 +164,12 @@ export class InterruptSystem implements InterruptPort {
     this.localApics[vcpu].initialize();
   }
 
+  mayInterrupt(vcpu: number): boolean {
+    const apic = this.localApics[vcpu];
+    if (this.answers[vcpu] !== NONE || apic.deadline !== Infinity) return true;
+    return apic.takesExternal && this.pic.hasUnmaskedInput;
+  }
+
   // State ---------------------------------------------------------------------------------------------------------------
 
   /** Works out anew what is derived from the state. Signals nothing: what was signalled is part of the processors' state. */

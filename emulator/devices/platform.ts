@@ -1,27 +1,42 @@
-/** The devices of the machine put together on their buses, as machine.ts uses them: ports, serial line, debug exit, and their state as one part. */
+/**
+ * The devices of the machine put together on their buses, as machine.ts uses them: ports, memory-mapped registers, interrupt controllers, the
+ * timeline of their acts, the serial line, and their state as one part. What the processors touch may move a deadline, so that the earliest one
+ * is worked out anew only behind such a touch.
+ */
 import type { InterruptPort, IoPort } from '../cpu/ports';
-import type { MmioBus } from '../memory/physical-memory';
-import { absentInterrupts } from './absent/absent-interrupts';
+import type { MmioBus, PhysicalMemory } from '../memory/physical-memory';
+import type { CpuModel } from '../spec/cpu-model';
 import { notModelledRegions } from './absent/absent-memory';
 import { AbsentPorts } from './absent/absent-ports';
 import { ByteQueue } from './byte-queue';
 import { DebugConsole } from './debug-console/debug-console';
 import { IsaDebugExit } from './debug-exit/isa-debug-exit';
+import type { DeviceTime, ProcessorSignals } from './device';
 import { expectVersion } from './device-state';
+import { InterruptSystem } from './interrupt-system';
 import { MmioDevices } from './mmio-bus';
-import { PicRegisters } from './pic/pic-registers';
+import { type PcOptions, createPcDevices } from './pc-devices';
 import { PortBus } from './port-bus/port-bus';
+import { Timeline } from './timeline';
 import { Uart16550 } from './uart/uart-16550';
 
-export interface PlatformHooks {
+export interface PlatformOptions {
+  readonly memory: PhysicalMemory;
+  readonly vcpuCount: number;
+  readonly model: CpuModel;
+  readonly time: DeviceTime;
+  readonly signals: ProcessorSignals;
+  readonly boot?: PcOptions['boot'];
   /** Called when the guest writes to the debug exit; the machine ends with this instruction. */
   guestExit?(value: number): void;
+  /** The guest has switched the machine off. */
+  powerOff?(): void;
   /** Stops the machine with a `Not modelled:` sentence for a vCPU (-1: none of them). */
   notModelled?(sentence: string, vcpu: number): void;
 }
 
 export interface PlatformState {
-  readonly version: 1;
+  readonly version: 2;
   /** By device name. */
   readonly devices: Readonly<Record<string, unknown>>;
 }
@@ -32,8 +47,6 @@ export interface Platform {
   readonly interrupts: InterruptPort;
   /** When devices act on their own. */
   readonly timeline: { readonly deadline: number; advance(now: number): void };
-  /** Could any device still interrupt this vCPU? @param enabled maskable interrupts reach it. */
-  canInterrupt(vcpu: number, enabled: boolean): boolean;
   /** Bytes that the guest sent to COM1 since the last call. */
   serialOutput(): Uint8Array;
   /** Bytes that the guest wrote to the debug console since the last call. */
@@ -46,32 +59,97 @@ export interface Platform {
   restore(saved: unknown): void;
 }
 
-export function createPlatform(hooks: PlatformHooks = {}): Platform {
+export function createPlatform(options: PlatformOptions): Platform {
+  const { memory, vcpuCount, model, time, signals } = options;
   const serial = new ByteQueue();
   const debug = new ByteQueue();
   const uart = new Uart16550(0x3f8, serial);
-  const exit = new IsaDebugExit((value) => hooks.guestExit?.(value));
-  const pic = new PicRegisters();
-  const stateful = [uart, exit, pic];
-  const bus = new PortBus([...stateful, new DebugConsole(debug), new AbsentPorts()]);
+  const exit = new IsaDebugExit((value) => options.guestExit?.(value));
+  const system = new InterruptSystem({
+    vcpus: vcpuCount,
+    time,
+    signals,
+    model: {
+      maxPhyAddr: model.maxPhyAddr,
+      x2apic: model.features.has('x2apic'),
+      tscDeadline: model.features.has('tsc-deadline'),
+      cmci: false,
+    },
+    windowChanged(vcpu) {
+      const { first } = system.mmio[vcpu].mmio;
+      if (first >= 0 && first < memory.ramBytes)
+        options.notModelled?.('Not modelled: a local APIC whose registers lie over RAM (IA32_APIC_BASE).', vcpu);
+    },
+  });
+  const pc = createPcDevices({
+    memory,
+    vcpuCount,
+    time,
+    setLine: (line, level) => {
+      if (line < 16) system.setIsaLine(line, level);
+    },
+    powerOff: () => options.powerOff?.(),
+    boot: options.boot,
+  });
+  const stateful = [uart, exit, ...pc.stateful, ...system.stateful];
+  const bus = new PortBus([uart, exit, ...pc.ports, ...system.ports, new DebugConsole(debug), new AbsentPorts()]);
+  const absent = notModelledRegions((sentence, vcpu) => options.notModelled?.(sentence, vcpu));
+  const mmio = new MmioDevices([...pc.mmio, ...absent], system.mmio);
+  const all = new Timeline([...pc.timed, ...system.timed]);
+  let deadline: number | undefined;
+  /** Wraps what may move a deadline. */
+  const touching =
+    <A extends unknown[], R>(act: (...args: A) => R) =>
+    (...args: A): R => {
+      deadline = undefined;
+      return act(...args);
+    };
+
   return {
-    io: bus,
-    mmio: new MmioDevices(notModelledRegions((sentence, vcpu) => hooks.notModelled?.(sentence, vcpu))),
-    interrupts: absentInterrupts(),
-    timeline: { deadline: Infinity, advance: () => undefined },
-    canInterrupt: () => false,
+    io: {
+      in: touching((...args) => bus.in(...args)),
+      out: touching((...args) => bus.out(...args)),
+    },
+    mmio: {
+      nameAt: (hpa, vcpu) => mmio.nameAt(hpa, vcpu),
+      read: touching((...args) => mmio.read(...args)),
+      write: touching((...args) => mmio.write(...args)),
+    },
+    interrupts: {
+      pending: (vcpu) => system.pending(vcpu),
+      acknowledge: touching((vcpu) => system.acknowledge(vcpu)),
+      readCr8: (vcpu) => system.readCr8(vcpu),
+      writeCr8: touching((vcpu, value) => system.writeCr8(vcpu, value)),
+      apicBase: (vcpu) => system.apicBase(vcpu),
+      writeApicBase: touching((vcpu, value) => system.writeApicBase(vcpu, value)),
+      readMsr: touching((vcpu, index) => system.readMsr(vcpu, index)),
+      writeMsr: touching((vcpu, index, value) => system.writeMsr(vcpu, index, value)),
+      sendIpi: touching((vcpu, icr) => system.sendIpi(vcpu, icr)),
+      endOfInterrupt: touching((vcpu) => system.endOfInterrupt(vcpu)),
+      initialize: touching((vcpu) => system.initialize(vcpu)),
+      mayInterrupt: (vcpu) => system.mayInterrupt(vcpu),
+    },
+    timeline: {
+      get deadline() {
+        return (deadline ??= all.deadline);
+      },
+      advance: touching((now) => all.advance(now)),
+    },
     serialOutput: () => serial.take(),
     debugOutput: () => debug.take(),
-    sendSerial: (bytes) => uart.receive(bytes),
+    sendSerial: touching((bytes) => uart.receive(bytes)),
     get exitValue() {
       return exit.value;
     },
-    save: () => ({ version: 1, devices: Object.fromEntries(stateful.map((device) => [device.name, device.save()])) }),
+    save: () => ({ version: 2, devices: Object.fromEntries(stateful.map((device) => [device.name, device.save()])) }),
     restore(saved) {
-      const { devices } = expectVersion<PlatformState>(saved, 1, 'platform');
+      const { devices } = expectVersion<PlatformState>(saved, 2, 'platform');
       for (const device of stateful) device.restore(devices[device.name]);
+      system.restored();
+      deadline = undefined;
       serial.take();
       debug.take();
+      for (let vcpu = 0; vcpu < vcpuCount; vcpu++) signals.interruptsChanged(vcpu);
     },
   };
 }

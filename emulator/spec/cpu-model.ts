@@ -42,7 +42,7 @@ export const CPU_FEATURES = [
   // VMX
   'vmx', 'vmx-true-controls', 'ept', 'ept-ad', 'unrestricted-guest', 'vpid', 'ept-violation-details', 'mode-based-execute', 'pml', 'ept-ve', 'vmfunc', 'vmcs-shadowing',
   // Instructions
-  'cx16', 'syscall', 'rdtscp', 'rdpid', 'fsgsbase', 'monitor', 'movbe', 'popcnt', 'lzcnt', 'bmi1', 'bmi2', 'adx', 'crc32', 'rdrand', 'rdseed', 'clflushopt', 'clwb',
+  'cx16', 'syscall', 'rdtscp', 'rdpid', 'fsgsbase', 'monitor', 'x2apic', 'tsc-deadline', 'movbe', 'popcnt', 'lzcnt', 'bmi1', 'bmi2', 'adx', 'crc32', 'rdrand', 'rdseed', 'clflushopt', 'clwb',
 ] as const; // prettier-ignore
 export type CpuFeature = (typeof CPU_FEATURES)[number];
 

@@ -34,7 +34,7 @@ const intel64: readonly CpuFeature[] = ['nx', 'cx16', 'syscall'];
 const penryn: readonly CpuFeature[] = [...intel64, 'monitor', 'vmx'];
 const haswell: readonly CpuFeature[] = [
   ...penryn, 'vmx-true-controls', 'ept', 'ept-ad', 'unrestricted-guest', 'vpid', 'page1gb', 'pcid', 'invpcid', 'smep', 'fsgsbase',
-  'vmfunc', 'vmcs-shadowing', 'rdtscp', 'movbe', 'popcnt', 'lzcnt', 'bmi1', 'bmi2', 'crc32', 'rdrand',
+  'x2apic', 'tsc-deadline', 'vmfunc', 'vmcs-shadowing', 'rdtscp', 'movbe', 'popcnt', 'lzcnt', 'bmi1', 'bmi2', 'crc32', 'rdrand',
 ]; // prettier-ignore
 const skylakeServer: readonly CpuFeature[] = [
   ...haswell,

@@ -19,6 +19,8 @@ export interface CpuidContext {
   readonly initialApicId: number;
   /** x2APIC ID; default the initial one. */
   readonly x2ApicId?: number;
+  /** The local APIC is not disabled by IA32_APIC_BASE; default false. */
+  readonly apicPresent?: boolean;
   /** Logical processors of the machine, each a core of the one package; default 1. */
   readonly logicalProcessors?: number;
   /** IA32_MISC_ENABLE, default 0 but for MONITOR. */
@@ -55,6 +57,8 @@ export const cpuidFeatureBits: readonly FeatureBit[] = [
   { leaf: 1, register: 'ecx', bit: 5, name: 'VMX', feature: 'vmx' },
   { leaf: 1, register: 'ecx', bit: 13, name: 'CMPXCHG16B', feature: 'cx16' },
   { leaf: 1, register: 'ecx', bit: 17, name: 'PCID', feature: 'pcid' },
+  { leaf: 1, register: 'ecx', bit: 21, name: 'x2APIC', feature: 'x2apic' },
+  { leaf: 1, register: 'ecx', bit: 24, name: 'TSC-Deadline', feature: 'tsc-deadline' },
   { leaf: 1, register: 'ecx', bit: 22, name: 'MOVBE', feature: 'movbe' },
   { leaf: 1, register: 'ecx', bit: 23, name: 'POPCNT', feature: 'popcnt' },
   { leaf: 1, register: 'ecx', bit: 30, name: 'RDRAND', feature: 'rdrand' },
@@ -174,7 +178,7 @@ export function cpuid(model: CpuModel, leafAsked: number, subleaf: number, conte
         // CLFLUSH line of 8 quadwords; logical processors that the package can have.
         ebx: (8 << 8) | ((2 ** idBits(cores)) << 16) | (context.initialApicId << 24),
         ecx: word('ecx') | (context.osxsave ? 1 << 27 : 0),
-        edx: word('edx'),
+        edx: word('edx') | (context.apicPresent ? 1 << 9 : 0) | (cores > 1 ? 1 << 28 : 0),
       };
     case 2:
       return descriptorLeaf(units.cacheDescriptors);

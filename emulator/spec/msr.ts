@@ -18,7 +18,7 @@ export type MsrWrite =
   | { readonly kind: 'canonical' }
   | {
       readonly kind:
-        'tsc' | 'efer' | 'apic-base' | 'feature-control' | 'pat' | 'misc-enable' | 'debugctl' | 'mtrr-def-type' | 'mtrr-base' | 'mtrr-mask' | 'mtrr-fixed' | 'fs-base' | 'gs-base'; // prettier-ignore
+        'tsc' | 'efer' | 'local-apic' | 'feature-control' | 'pat' | 'misc-enable' | 'debugctl' | 'mtrr-def-type' | 'mtrr-base' | 'mtrr-mask' | 'mtrr-fixed' | 'fs-base' | 'gs-base'; // prettier-ignore
     };
 
 export interface MsrRow {
@@ -111,7 +111,8 @@ export const msrTable: readonly MsrRow[] = [
   { index: Msr.IA32_TIME_STAMP_COUNTER, name: 'IA32_TIME_STAMP_COUNTER', reset: 0n, write: { kind: 'tsc' } },
   { index: 0x17, name: 'IA32_PLATFORM_ID', reset: 0n, write: readOnly },
   // Bootstrap processor, APIC disabled: the local APIC is not modelled yet.
-  { index: Msr.IA32_APIC_BASE, name: 'IA32_APIC_BASE', slot: State.apicBase, reset: 0xfee0_0100n, write: { kind: 'apic-base' } },
+  // Held by the local APIC.
+  { index: Msr.IA32_APIC_BASE, name: 'IA32_APIC_BASE', reset: 0n, write: { kind: 'local-apic' } },
   { index: Msr.IA32_FEATURE_CONTROL, name: 'IA32_FEATURE_CONTROL', slot: State.featureControl, reset: 0n, write: { kind: 'feature-control' }, needs: ['vmx'] }, // prettier-ignore
   { index: 0x79, name: 'IA32_BIOS_UPDT_TRIG', reset: 0n, write: ignored },
   { index: 0x8b, name: 'IA32_BIOS_SIGN_ID', reset: 0n, write: ignored },

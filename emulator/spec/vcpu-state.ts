@@ -44,7 +44,6 @@ export const State = {
   cr2: 0x220, // i64
   cr3: 0x228, // i64
   cr4: 0x230, // i64
-  cr8: 0x238, // i64
   xcr0: 0x240, // i64
   dr: 0x248, // 8 × i64 (DR0..DR7)
   efer: 0x288, // i64
@@ -62,7 +61,6 @@ export const State = {
   miscEnable: 0x2e8, // i64
   featureControl: 0x2f0, // i64
   debugctl: 0x2f8, // i64
-  apicBase: 0x300, // i64
   perfGlobalCtrl: 0x308, // i64
   spareMsr: 0x310, // 14 × i64, for MSRs to come
   pdpte: 0x380, // 4 × i64, PDPTE registers of PAE paging

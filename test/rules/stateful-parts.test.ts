@@ -30,7 +30,9 @@ const TRANSIENT = new Set([
 const KNOWN: Readonly<Record<string, string>> = {
   'cpu/code-cache.ts': 'derived from memory: thrown away at any time',
   'cpu/processor.ts': 'eventStop: a request to the run loop, cleared when a slice begins',
-  'cpu/cpu.ts': 'interruptPending: derived from the interrupt controllers',
+  'cpu/cpu.ts': 'interruptPending: derived from the interrupt controllers; controller: wiring',
+  'devices/local-apic/apic-timer.ts': 'saved by its local APIC',
+  'devices/pic/pic-8259.ts': 'saved by the pair',
   'cpu/clock.ts': 'saved as the part "clock"',
   'cpu/schedule.ts': 'saved as the part "schedule"',
   'cpu/processors.ts': 'last: the vCPU that a stop is about',
@@ -51,7 +53,6 @@ const KNOWN: Readonly<Record<string, string>> = {
   'devices/shared-lines.ts': 'saved as a device of its own',
   'devices/uart/uart-16550.ts': 'saved by its device',
   'devices/debug-exit/isa-debug-exit.ts': 'saved by its device',
-  'devices/pic/pic-registers.ts': 'saved by its device',
   'devices/pic/pic-pair.ts': 'saved by its device',
   'devices/local-apic/local-apic.ts': 'saved by its device',
   'vmx/vmcs.ts': 'which region the accessor looks at; chosen anew at each use',

@@ -14,5 +14,9 @@ export function absentInterrupts(): InterruptPort {
     writeApicBase: () => false,
     readMsr: () => undefined,
     writeMsr: () => false,
+    sendIpi: () => undefined,
+    endOfInterrupt: () => undefined,
+    initialize: () => undefined,
+    mayInterrupt: () => false,
   };
 }

@@ -4,7 +4,6 @@ import type { NamedMmioDevice } from '../mmio-bus';
 const ABSENT: readonly (readonly [name: string, first: number])[] = [
   ['I/O APIC', 0xfec0_0000],
   ['high-precision event timer (HPET)', 0xfed0_0000],
-  ['local APIC', 0xfee0_0000],
 ];
 
 /** @param stop is told the sentence, and which vCPU it was. */

@@ -15,11 +15,7 @@ interface AbsentDevice {
 
 const ABSENT: readonly AbsentDevice[] = [
   { device: 'DMA controller', ports: [[0x00, 0x0f], [0xc0, 0xdf]] }, // prettier-ignore
-  { device: 'programmable interval timer (PIT)', ports: [[0x40, 0x43]] },
   { device: 'keyboard controller (i8042)', ports: [[0x60, 0x60], [0x64, 0x64]] }, // prettier-ignore
-  { device: 'system control port B (PIT channel 2, speaker)', ports: [[0x61, 0x61]] },
-  // Selecting a register and masking NMI, of which there are none, changes nothing until the data port is used.
-  { device: 'real-time clock (CMOS)', ports: [[0x70, 0x71]], harmlessWrite: (port) => port === 0x70 },
   // A20 is always enabled: reading says so and enabling it again is nothing; bit 0 would reset the processor.
   {
     device: 'system control port A (fast A20 and reset)',

@@ -346,6 +346,10 @@ export class LocalApic implements TimedDevice {
     if (!this.present) return s.lint0 !== 0;
     return s.extInt !== 0 || (s.lint0 !== 0 && this.passesExtInt(Lvt.lint0)) || (s.lint1 !== 0 && this.passesExtInt(Lvt.lint1));
   }
+  /** It would, once the 8259s ask. */
+  get takesExternal(): boolean {
+    return !this.present || this.passesExtInt(Lvt.lint0) || this.passesExtInt(Lvt.lint1);
+  }
   private passesExtInt(pin: number): boolean {
     const entry = this.s.lvt[pin];
     return (entry & LVT_MASKED) === 0 && ((entry >> 8) & 7) === DeliveryMode.extInt;

@@ -56,6 +56,12 @@ export class PicPair implements PortDevice, StatefulDevice {
     return this.slave.vector(slaveInput === NOTHING ? SPURIOUS_INPUT : slaveInput);
   }
 
+  /** Some input could ask for an interrupt. */
+  get hasUnmaskedInput(): boolean {
+    const slaves = this.slave.s.imr !== 0xff && !(this.master.s.imr & (1 << CASCADE_INPUT));
+    return slaves || (this.master.s.imr | (1 << CASCADE_INPUT)) !== 0xff;
+  }
+
   /** The acknowledge cycle. Without a request the vector is that of input 7 and nothing is in service for it. */
   acknowledge(): number {
     const { vector } = this;

@@ -116,7 +116,7 @@ describe('command line: the command', function () {
       [flat('exit.bin', 0xb8, 5, 0, 0, 0, 0xe7, 0xf4), 11, /^$/], // mov eax, 5; out 0xf4, eax
       [flat('halt.bin', 0xfa, 0xf4), 0, /^$/], // cli; hlt
       [flat('triple.bin', 0x0f, 0x0b), 70, /triple fault after \d+ steps: #UD at L1 0x100000/],
-      [flat('timer.bin', 0xe4, 0x40), 72, /^nestscope: Not modelled: reading 1 bytes of the programmable interval timer/], // in al, 0x40
+      [flat('x87.bin', 0x9b), 72, /^nestscope: Not modelled: an x87 instruction/], // wait
       [[...loop, '--max-steps', '1000'], 124, /^nestscope: The step limit ended the run after 1000 steps\.\n$/],
       [[file('empty.elf', '')], 64, /^nestscope: The image '.*empty\.elf' is empty/],
       [[file('missing.elf')], 64, /^nestscope: The image '.*missing\.elf' cannot be read: it does not exist\.\n$/],

@@ -116,8 +116,11 @@ describe('MOV to control registers', () => {
     const t = makeCpu({ mode: 64 });
     assert.equal(movToCr(t, 4, 0x20ecn), Outcome.next);
     assert.equal(t.cpu.cr4, 0x20ecn);
-    assert.equal(movToCr(t, 8, 5n), Outcome.next);
-    assert.equal(movFromCr(t, 8), 5n);
+    const written: number[] = [];
+    const ports = { ...t.ports, interrupts: { ...t.ports.interrupts, writeCr8: (_v: number, value: number) => void written.push(value), readCr8: () => 6 } }; // prettier-ignore
+    assert.equal(movToCr({ ...t, ports }, 8, 5n), Outcome.next);
+    assert.deepEqual(written, [5]);
+    assert.equal(movFromCr({ ...t, ports }, 8), 6n);
   });
 
   it('CR1 is #UD also at CPL 3; CPL 3 is #GP(0) and does not exit', () => {
@@ -252,13 +255,26 @@ describe('model-specific registers', () => {
     writeMsr(t.cpu, t.ports, 0x10, 5n);
     assert.equal(readMsr(t.cpu, t.ports, 0x10), 5n);
   });
-  it('a write that asks for the local APIC stops with a sentence', () => {
+  it('the MSRs of the local APIC are asked of it; the TSC deadline counts as this counter does', () => {
     const t = makeCpu({ mode: 64 });
-    t.cpu.setGpr(1, 0x1bn);
-    t.cpu.setGpr(0, 0xfee00900n);
-    t.cpu.setGpr(2, 0n);
-    assert.equal(systemInstructions.WRMSR(t.cpu, insn(), t.ports), Outcome.stopped);
-    assert.match(t.cpu.stop?.sentence ?? '', /APIC/);
+    const written: [number, bigint][] = [];
+    const interrupts = {
+      ...t.ports.interrupts,
+      apicBase: () => 0xfee00900n,
+      writeApicBase: (_v: number, value: bigint) => value !== 1n,
+      readMsr: (_v: number, index: number) => (index === 0x6e0 ? 1000n : undefined),
+      writeMsr: (_v: number, index: number, value: bigint) => written.push([index, value]) > 0,
+    };
+    const ports = { ...t.ports, interrupts };
+    assert.equal(readMsr(t.cpu, ports, 0x1b), 0xfee00900n);
+    assert.equal(writeMsr(t.cpu, ports, 0x1b, 1n), false);
+    t.cpu.set64(State.tscOffset, 300n);
+    assert.equal(readMsr(t.cpu, ports, 0x6e0), 1300n);
+    assert.equal(writeMsr(t.cpu, ports, 0x6e0, 5300n), true);
+    assert.equal(writeMsr(t.cpu, ports, 0x6e0, 0n), true);
+    assert.equal(readMsr(t.cpu, ports, 0x802), undefined);
+    assert.equal(writeMsr(t.cpu, ports, 0x80b, 0n), true);
+    assert.deepEqual(written, [[0x6e0, 5000n], [0x6e0, 0n], [0x80b, 0n]]); // prettier-ignore
   });
 });
 
