@@ -29,6 +29,10 @@ export type Level = 1 | 2;
 export type StopReason =
   | { readonly kind: 'step-limit' }
   | { readonly kind: 'breakpoint'; /** Linear. */ readonly address: bigint; readonly level: Level }
+  | ({
+      readonly kind: 'watchpoint';
+      /** What else the step met, this hit left out. */ readonly others: readonly WatchpointHit[];
+    } & WatchpointHit)
   | { readonly kind: 'vm-exit'; readonly exit: VmExitRecord }
   | { readonly kind: 'vm-entry'; readonly entry: VmEntryRecord }
   | { readonly kind: 'vm-entry-failure'; readonly failure: VmEntryFailureRecord }
@@ -137,6 +141,39 @@ export interface Breakpoint {
   readonly vcpu?: number;
 }
 
+/**
+ * Stops after the instruction (or delivered event) that has made an access of this kind to any of the bytes. 'gva' is a linear address; 'gpa'
+ * is level 1's guest-physical address unless `level` is 2. Page walks, VMX structures and devices count with what they write to physical
+ * memory; fetches, page walks and the user read nothing.
+ */
+export interface Watchpoint {
+  readonly space: AddressSpace;
+  readonly address: bigint;
+  /** In bytes, at least 1. */
+  readonly length: number;
+  readonly access: 'read' | 'write' | 'readWrite';
+  /** Only accesses made at this level. */
+  readonly level?: Level;
+  /** Only accesses made while CR3 holds this address (its low 12 bits do not count). */
+  readonly cr3?: bigint;
+}
+export interface WatchpointHit {
+  readonly watchpoint: Watchpoint;
+  readonly access: 'read' | 'write';
+  /** 'machine': written by the page walk, a VMX operation or a device. */
+  readonly by: 'instruction' | 'machine';
+  readonly vcpu: number;
+  readonly level: Level;
+  /** Instruction pointer of the instruction that made the access. */
+  readonly rip: bigint;
+  /** First byte of the access in the watchpoint's space, and its length: they may go beyond what is watched. */
+  readonly address: bigint;
+  readonly length: number;
+  /** The bytes from `address` on, before and after (`newBytes` for writes); missing where they are not RAM or were not known. */
+  readonly oldBytes?: Uint8Array;
+  readonly newBytes?: Uint8Array;
+}
+
 export interface SliceOptions {
   /** Ends with step-limit after exactly this many steps, or earlier where all processors wait for something far in the future: go on then. */
   readonly maxSteps: number;
@@ -161,6 +198,8 @@ export interface Machine {
   readonly tiers: { readonly compiled: number; readonly modules: number; readonly dropped: number };
   readonly breakOn: BreakOn;
   setBreakpoints(list: readonly Breakpoint[]): void;
+  /** Replaces all watchpoints; throws UserError for one that cannot be. They never change what the guest does. */
+  setWatchpoints(list: readonly Watchpoint[]): void;
   /** Runs synchronously until something stops it. */
   runSlice(options: SliceOptions): StopReason;
   /** Once the machine has ended (guest-exit, halted, triple-fault, not-modelled) further slices give the same answer. */

@@ -3,7 +3,7 @@
  * a named part (see `statefulParts`); nothing else holds machine state.
  */
 import type {
-  AddressSpace, BreakOn, Breakpoint, CpuView, ExceptionRecord, Inspector, InterruptRecord, Level, Machine, MachineConfig, MachineSnapshot, Resolution, SliceOptions, StopReason, TraceRecord,
+  AddressSpace, BreakOn, Breakpoint, CpuView, ExceptionRecord, Inspector, InterruptRecord, Level, Machine, MachineConfig, MachineSnapshot, Resolution, SliceOptions, StopReason, TraceRecord, Watchpoint, WatchpointHit,
 } from './api'; // prettier-ignore
 import { type ClockState, MachineClock, createClockPort } from './cpu/clock';
 import type { Cpu } from './cpu/cpu';
@@ -215,9 +215,20 @@ class EmulatedMachine implements Machine {
     this.parts.code.setBreakpointOffsets(new Set(list.map((b) => Number(b.address & 0xfffn))));
   }
 
+  setWatchpoints(list: readonly Watchpoint[]): void {
+    for (const w of list)
+      if (!Number.isSafeInteger(w.length) || w.length < 1 || w.address < 0n || w.address + BigInt(w.length) > 1n << 64n)
+        throw new UserError(
+          `a watchpoint of ${w.length} bytes at 0x${w.address.toString(16)}: expected at least one byte inside the 64-bit address space`,
+          'watchpoint',
+        );
+    this.parts.mmu.watchpoints.set(list, this.parts.cpus);
+  }
+
   runSlice(options: SliceOptions): StopReason {
     if (this.endedBy !== undefined) return this.endedBy;
     this.stopEvent = undefined;
+    this.parts.mmu.watchpoints.begin();
     let end: MachineRunEnd;
     try {
       end = this.processors.run(options);
@@ -225,6 +236,8 @@ class EmulatedMachine implements Machine {
       const what = e instanceof Error ? e.message : String(e);
       this.endedBy = { kind: 'internal-error', sentence: `Nestscope met an error of its own (${what}); the machine is kept as it is. Please report it with the image and this sentence.` }; // prettier-ignore
       return this.endedBy;
+    } finally {
+      this.parts.mmu.watchpoints.end();
     }
     return this.stopReason(end);
   }
@@ -239,6 +252,10 @@ class EmulatedMachine implements Machine {
         return this.endedBy ?? this.stopEvent ?? { kind: 'step-limit' };
       case 'breakpoint':
         return { kind: 'breakpoint', address: vcpu.rip + vcpu.get64(State.csBase), level: levelOf(vcpu) };
+      case 'watchpoint': {
+        const [hit, ...others] = byWeight(this.parts.mmu.watchpoints.hits);
+        return { kind: 'watchpoint', ...hit, others };
+      }
       case 'halted':
         this.endedBy = { kind: 'halted', level: levelOf(vcpu) };
         return this.endedBy;
@@ -325,6 +342,7 @@ class EmulatedMachine implements Machine {
     this.platform.restore(snapshot.parts.platform);
     this.trace.restore(snapshot.parts.trace as TraceState);
     this.endedBy = snapshot.parts.ended as StopReason | undefined;
+    this.parts.mmu.watchpoints.renew(cpus);
   }
 
   hash(): string {
@@ -381,3 +399,7 @@ class EmulatedMachine implements Machine {
     return done;
   }
 }
+
+/** Writes before reads: of an instruction that does both the write is told first. */
+const byWeight = (hits: readonly WatchpointHit[]): WatchpointHit[] =>
+  [...hits].sort((a, b) => Number(a.access === 'read') - Number(b.access === 'read'));

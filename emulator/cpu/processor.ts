@@ -7,7 +7,7 @@ import { Exit, Handler, Rec } from '../codegen/record';
 import type { Instruction } from '../isa/instruction';
 import { Activity, Vector } from '../spec/registers';
 import { Flag, Mode, Seg, State, TlbEntry } from '../spec/vcpu-state';
-import { Access, type Mmu, NON_CANONICAL, PENDING_ALONE } from '../mmu/mmu';
+import { Access, type Mmu, NON_CANONICAL } from '../mmu/mmu';
 import { ENABLED_BREAKPOINT, breakpointsEnabled, instructionBreakpoints } from '../mmu/breakpoint-registers';
 import { entryPage } from '../mmu/tlb';
 import type { CodeCache } from './code-cache';
@@ -23,7 +23,7 @@ import { systemInstructions } from './system-instructions';
 /**
  * Why `run` came back. 'event': the observer asked for a stop after a step; 'due': a device acts now; 'idle': the vCPU waits for an event.
  */
-export type RunEnd = 'budget' | 'due' | 'event' | 'breakpoint' | 'idle' | 'shutdown' | 'stopped';
+export type RunEnd = 'budget' | 'due' | 'event' | 'breakpoint' | 'watchpoint' | 'idle' | 'shutdown' | 'stopped';
 
 /** What observers ask of the run loop of all vCPUs. */
 export interface RunRequests {
@@ -76,9 +76,12 @@ export class Processor implements EventSink {
     const { clock } = ports;
     let ignore = ignoreFirstBreakpoint;
     const last = cpu.getF64(State.steps) + maxSteps;
+    const { watchpoints } = this.mmu;
+    watchpoints.enter(cpu);
     for (;;) {
       if (cpu.stop !== undefined) return 'stopped';
       if (this.requests.eventStop) return 'event';
+      if (watchpoints.reached(cpu)) return 'watchpoint';
       const activity = cpu.i32[State.activity >> 2];
       let left = last - cpu.getF64(State.steps);
       if (left <= 0) return 'budget';
@@ -100,7 +103,7 @@ export class Processor implements EventSink {
       }
       const watched = breakpointsEnabled(cpu);
       if (watched && this.atBreakpointRegister(resume, shadow)) continue;
-      const single = cpu.i32[State.boundary >> 2] !== 0 || shadow !== 0 || resume !== 0 || watched;
+      const single = cpu.i32[State.boundary >> 2] !== 0 || shadow !== 0 || resume !== 0 || watched || watchpoints.waits;
       const end = this.enter(this.code.startRecord, single ? 1 : Math.min(left, CHUNK), shadow, resume, ignore);
       if (end !== undefined) return end;
       ignore = false;
@@ -125,8 +128,8 @@ export class Processor implements EventSink {
     const trap = (cpu.i32[State.systemFlags >> 2] & Flag.TF) !== 0;
     cpu.i32[State.budget >> 2] = budget;
     const from = resume !== 0 ? cpu.rip : 0n;
-    cpu.alone = budget === 1;
     this.regions.breathe();
+    this.mmu.watchpoints.single = budget === 1;
     const exit = this.generated.enter(cpu.base, start);
     const done = budget - cpu.i32[State.budget >> 2];
     if (done > 0) {
@@ -142,13 +145,11 @@ export class Processor implements EventSink {
       case Exit.fetch:
         return this.fetch(shadow, resume, ignoreBreakpoint);
       case Exit.pending:
+        if (this.mmu.watchpoints.takeLeave()) return this.enter(this.code.startRecord, 1, shadow, resume, true);
+        this.mmu.watchpoints.forgetReads();
         if (cpu.stop !== undefined) {
           cpu.set32(State.pendingKind, 0);
           return undefined;
-        }
-        if (cpu.get32(State.pendingKind) === PENDING_ALONE) {
-          cpu.set32(State.pendingKind, 0);
-          return this.enter(this.code.startRecord, 1, shadow, resume, true);
         }
         this.correctStackFault();
         this.concludeException(handlePendingException(cpu, this.ports));
@@ -221,6 +222,7 @@ export class Processor implements EventSink {
       case Outcome.jumped:
         break;
       case Outcome.pending:
+        this.mmu.watchpoints.forgetReads();
         this.concludeException(handlePendingException(cpu, this.ports));
         return;
       case Outcome.exited:

@@ -3,15 +3,18 @@
  * path of generated code, MMIO (SDM volume 3, "Paging"); EPT is in ept-access.
  */
 import { Right, eptFormat, guestPae, pdpteAddress, pdpteReserved } from '../spec/paging';
-import { Ar } from '../spec/descriptors';
 import { EptViolation } from '../spec/ept';
 import { Mode, RAM_FIRST, Seg, State, TlbEntry } from '../spec/vcpu-state';
 import { PageFlag, type PhysicalMemory } from '../memory/physical-memory';
 import { breakpointsEnabled, dataBreakpoints, watchedPages } from './breakpoint-registers';
 import { EptAccess } from './ept-access';
 import { type GuestPaging, guestPaging, pageFaultCode, pagingFacts, rightsFor, smapEnforced } from './guest-access';
-import { TagKind, adoptGlobal, claimEntry, entryPage, flushAllContexts, flushNonGlobal, flushPcid, flushVpid, invalidatePage, selectContext, setTag, slowPage, slowWrites, SMAP_CLASS, tagIsSlow, tagMatches, tlbIndex, USER_CLASS } from './tlb'; // prettier-ignore
+import { TagKind, adoptGlobal, claimEntry, entryGpa, entryPage, flushAllContexts, flushNonGlobal, flushPcid, flushVpid, invalidatePage, selectContext, setTag, slowPage, slowWrites, SMAP_CLASS, tagIsSlow, tagMatches, tlbIndex, USER_CLASS } from './tlb'; // prettier-ignore
+import { FLAT_CODE, FLAT_DATA, isFlat } from './flat-segments';
+import { gather, readPhysical, scatter, writePhysical } from './physical-access';
+import { TlbJournal } from './tlb-journal';
 import type { VcpuRegisters } from './vcpu-registers';
+import { type AccessPlace, Watchpoints } from './watchpoints';
 import { type TableMemory, WalkResult, Walker } from './walk';
 
 /** Kinds of access. `implicit`: a supervisor access whatever the CPL (descriptor tables, TSS). */
@@ -43,12 +46,22 @@ interface PendingStore {
   firstBytes: number;
   second: number;
   bytes: number;
+  /** Where a store goes that is watched. */
+  place: AccessPlace | undefined;
 }
 
 export class Mmu implements CheckedAccess {
   private readonly guestWalker = new Walker();
   private readonly ept: EptAccess;
-  private readonly stores: PendingStore[] = Array.from({ length: 4 }, () => ({ first: 0, firstBytes: 0, second: 0, bytes: 0 }));
+  private readonly stores: PendingStore[] = Array.from({ length: 4 }, () => ({
+    first: 0,
+    firstBytes: 0,
+    second: 0,
+    bytes: 0,
+    place: undefined,
+  }));
+  private readonly journal = new TlbJournal();
+  readonly watchpoints: Watchpoints;
   private readonly tables: TableMemory;
   private walking: VcpuRegisters | undefined;
   /** Bits of an EPT violation's qualification for accesses to guest paging structures. */
@@ -59,6 +72,7 @@ export class Mmu implements CheckedAccess {
   constructor(readonly memory: PhysicalMemory) {
     const read32 = (hpa: number): number => memory.read32(hpa);
     const write32 = (hpa: number, value: number): void => memory.write32(hpa, value >>> 0);
+    this.watchpoints = new Watchpoints(memory);
     this.ept = new EptAccess(memory);
     this.tables = { locate: (address, write) => this.locateTable(address, write), read32, write32 };
   }
@@ -125,10 +139,6 @@ export class Mmu implements CheckedAccess {
   invalidatePage(cpu: VcpuRegisters, linear: bigint): void {
     invalidatePage(cpu, Number(linear & 0xffffffffn) >>> 0, Number((linear >> 32n) & 0xffffffffn) >>> 0);
   }
-  /** A RAM page has begun to hold code or to be watched. */
-  slowWrites(cpu: VcpuRegisters, hpaPage: number): void {
-    slowWrites(cpu, hpaPage);
-  }
 
   /** Pages on which data breakpoints lie are slow while DR7 enables them. */
   slowWatchedPages(cpu: VcpuRegisters): void {
@@ -136,8 +146,7 @@ export class Mmu implements CheckedAccess {
   }
   /** Notes the data breakpoints that an access of the instruction meets; they become a trap when it completes. */
   private noteDataBreakpoints(cpu: VcpuRegisters, lo: number, hi: number, size: number, write: boolean): void {
-    const linear = (BigInt(hi) << 32n) | BigInt(lo);
-    cpu.i32[State.debugMatches >> 2] |= dataBreakpoints(cpu, linear, size, write);
+    cpu.i32[State.debugMatches >> 2] |= dataBreakpoints(cpu, linearOf(lo, hi), size, write);
   }
 
   // Translation -------------------------------------------------------------------------------------------------------
@@ -178,7 +187,9 @@ export class Mmu implements CheckedAccess {
     const kind = access & Access.write ? TagKind.write : access & Access.execute ? TagKind.fetch : TagKind.read;
     const context = this.contextOf(cpu, access);
     const i = tlbIndex(lo);
-    if (tagMatches(cpu, i, kind, pageLo, hi, context) || adoptGlobal(cpu, i, kind, pageLo, hi, context)) return i;
+    if (tagMatches(cpu, i, kind, pageLo, hi, context)) return i;
+    this.journal.note(cpu, i);
+    if (adoptGlobal(cpu, i, kind, pageLo, hi, context)) return i;
     return this.fill(cpu, lo, hi, access, kind, context, i, rmw) ? i : -1;
   }
 
@@ -239,6 +250,7 @@ export class Mmu implements CheckedAccess {
       global = (w.leafLo & LEAF_GLOBAL) !== 0 && (cpu.i32[State.cr4 >> 2] & CR4_PGE) !== 0;
       dirty = (w.leafLo & paging.format.dirtyBit) !== 0;
     }
+    const gpa = page;
     // The page's guest-physical address through EPT.
     if (cpu.f64[State.eptPointer >> 3] !== 0) {
       const bits = write ? (rmw ? 3 : 2) : execute ? 4 : 1;
@@ -253,15 +265,15 @@ export class Mmu implements CheckedAccess {
     }
     const offset = this.memory.offsetOf(page);
     const index = cpu.i32[State.contextIndex >> 2];
-    claimEntry(cpu, i, lo & ~0xfff, hi, index, page, offset < 0 ? 0 : (offset - (lo & ~0xfff)) | 0, shift, global);
-    const mmio = offset < 0;
-    setTag(cpu, i, kind, lo & ~0xfff, hi, context, mmio || (write && this.memory.pageFlags[page / 4096] !== 0));
+    claimEntry(cpu, i, lo & ~0xfff, hi, index, page, gpa, offset < 0 ? 0 : (offset - (lo & ~0xfff)) | 0, shift, global);
+    const slow = offset < 0 || (this.watchpoints.on && this.watchpoints.watchesPage(linearOf((lo & ~0xfff) >>> 0, hi), gpa, page));
+    setTag(cpu, i, kind, lo & ~0xfff, hi, context, slow || (write && this.memory.pageFlags[page / 4096] !== 0));
     // The table of code that the entry remembers belonged to the tag before.
     if (execute) cpu.set32(State.tlb + i * TlbEntry.stride + TlbEntry.code, 0);
     // A fetch says nothing of data rights; a read may already allow writes, and a write reads.
     if (!execute) {
-      if (write && rights & Right.read) setTag(cpu, i, TagKind.read, lo & ~0xfff, hi, context, mmio);
-      if (!write && dirty && rights & Right.write) setTag(cpu, i, TagKind.write, lo & ~0xfff, hi, context, mmio || this.memory.pageFlags[page / 4096] !== 0); // prettier-ignore
+      if (write && rights & Right.read) setTag(cpu, i, TagKind.read, lo & ~0xfff, hi, context, slow);
+      if (!write && dirty && rights & Right.write) setTag(cpu, i, TagKind.write, lo & ~0xfff, hi, context, slow || this.memory.pageFlags[page / 4096] !== 0); // prettier-ignore
     }
     if (breakpointsEnabled(cpu)) this.slowWatchedPages(cpu);
     return true;
@@ -292,11 +304,14 @@ export class Mmu implements CheckedAccess {
     if (first < 0) return undefined;
     if (breakpointsEnabled(cpu) && (access & Access.implicit) === 0) this.noteDataBreakpoints(cpu, lo, hi, size, false);
     const inFirst = Math.min(size, 4096 - (lo & 0xfff));
-    if (inFirst === size) return this.readPhysical(cpu, first, size);
+    if (this.watchpoints.on && inFirst === size) this.watchpoints.noteRead(cpu, this.placeOf(cpu, lo, hi, size, first, -1));
+    if (inFirst === size) return readPhysical(this.memory, cpu.index, first, size);
     const second = this.hpaOf(cpu, (lo + inFirst) >>> 0, lo + inFirst > 0xffffffff ? this.carry(cpu, hi) : hi, access);
     if (second < 0) return undefined;
+    if (this.watchpoints.on) this.watchpoints.noteRead(cpu, this.placeOf(cpu, lo, hi, size, first, second));
     let value = 0n;
-    for (let n = size - 1; n >= 0; n--) value = (value << 8n) | this.readPhysical(cpu, n < inFirst ? first + n : second + n - inFirst, 1);
+    for (let n = size - 1; n >= 0; n--)
+      value = (value << 8n) | readPhysical(this.memory, cpu.index, n < inFirst ? first + n : second + n - inFirst, 1);
     return value;
   }
 
@@ -308,13 +323,19 @@ export class Mmu implements CheckedAccess {
     if (breakpointsEnabled(cpu) && (access & Access.implicit) === 0) this.noteDataBreakpoints(cpu, lo, hi, size, true);
     const inFirst = Math.min(size, 4096 - (lo & 0xfff));
     if (inFirst === size) {
-      this.writePhysical(cpu, first, size, value);
+      const whole = (): void => writePhysical(this.memory, cpu.index, first, size, value);
+      if (this.watchpoints.on) this.watchpoints.store(cpu, this.placeOf(cpu, lo, hi, size, first, -1), whole);
+      else whole();
       return true;
     }
     const second = this.hpaOf(cpu, (lo + inFirst) >>> 0, lo + inFirst > 0xffffffff ? this.carry(cpu, hi) : hi, access);
     if (second < 0) return false;
-    for (let n = 0; n < size; n++)
-      this.writePhysical(cpu, n < inFirst ? first + n : second + n - inFirst, 1, (value >> BigInt(8 * n)) & 0xffn);
+    const bytewise = (): void => {
+      for (let n = 0; n < size; n++)
+        writePhysical(this.memory, cpu.index, n < inFirst ? first + n : second + n - inFirst, 1, (value >> BigInt(8 * n)) & 0xffn);
+    };
+    if (this.watchpoints.on) this.watchpoints.store(cpu, this.placeOf(cpu, lo, hi, size, first, second), bytewise);
+    else bytewise();
     return true;
   }
 
@@ -325,27 +346,17 @@ export class Mmu implements CheckedAccess {
     const inFirst = Math.min(size, 4096 - (lo & 0xfff));
     return inFirst === size || this.hpaOf(cpu, (lo + inFirst) >>> 0, lo + inFirst > 0xffffffff ? this.carry(cpu, hi) : hi, access) >= 0;
   }
+  /** The place of an access whose pages have just been translated, for watchpoints. */
+  private placeOf(cpu: VcpuRegisters, lo: number, hi: number, bytes: number, first: number, second: number): AccessPlace {
+    const firstBytes = Math.min(bytes, 4096 - (lo & 0xfff));
+    const nextLo = (lo + firstBytes) >>> 0;
+    const nextHi = nextLo < lo ? this.carry(cpu, hi) : hi;
+    const gpa = [entryGpa(cpu, tlbIndex(lo)) + (lo & 0xfff), entryGpa(cpu, tlbIndex(nextLo))] as const;
+    return { linear: linearOf(lo, hi), bytes, firstBytes, nextLinear: linearOf(nextLo, nextHi), hpa: [first, second], gpa };
+  }
   /** High half after the low half has overflowed: 32-bit linear addresses wrap. */
   private carry(cpu: VcpuRegisters, hi: number): number {
     return cpu.code64 ? (hi + 1) >>> 0 : 0;
-  }
-
-  private readPhysical(cpu: VcpuRegisters, hpa: number, size: number): bigint {
-    const offset = this.memory.offsetOf(hpa);
-    if (offset < 0) return this.readMmio(cpu, hpa, size);
-    const { view } = this.memory;
-    if (size === 8) return view.getBigUint64(offset, true);
-    return BigInt(size === 1 ? view.getUint8(offset) : size === 2 ? view.getUint16(offset, true) : view.getUint32(offset, true));
-  }
-  private readMmio(cpu: VcpuRegisters, hpa: number, size: number): bigint {
-    return this.memory.mmio?.read(hpa, size, cpu.index) ?? (1n << BigInt(size * 8)) - 1n;
-  }
-  private writePhysical(cpu: VcpuRegisters, hpa: number, size: number, value: bigint): void {
-    if (this.memory.offsetOf(hpa) < 0) this.memory.mmio?.write(hpa, size, value, cpu.index);
-    else if (size === 8) this.memory.write64(hpa, BigInt.asUintN(64, value));
-    else if (size === 1) this.memory.write8(hpa, Number(value));
-    else if (size === 2) this.memory.write16(hpa, Number(value));
-    else this.memory.write32(hpa, Number(value));
   }
 
   // Slow path of generated code ----------------------------------------------------------------------------------------
@@ -356,6 +367,16 @@ export class Mmu implements CheckedAccess {
    * carries the write out. For a compiled region the answer INTERPRET says that its instruction must be left to the interpreter.
    */
   slowAccess(cpu: VcpuRegisters, packed: number, inRegion = false): number {
+    // Where the instruction is left to be made once more, it must find the TLB as it was.
+    this.journal.begin();
+    const at = this.tryAccess(cpu, packed, inRegion);
+    this.journal.end();
+    if (at === INTERPRET) this.journal.undo(cpu);
+    return at === INTERPRET && !inRegion ? -1 : at;
+  }
+
+  private tryAccess(cpu: VcpuRegisters, packed: number, inRegion: boolean): number {
+    const { watchpoints } = this;
     const codeWrites = this.memory.codeWrites;
     const bytes = packed & 0xff;
     const write = (packed & 0x100) !== 0;
@@ -380,20 +401,24 @@ export class Mmu implements CheckedAccess {
       (codeWrites !== this.memory.codeWrites || this.isSpecial(first, write) || (second >= 0 && this.isSpecial(second, write)))
     )
       return INTERPRET;
-    // Registers of devices are touched by an instruction that runs by itself: time is exact then, and what it causes comes right behind it.
-    if (!cpu.alone && (this.memory.offsetOf(first) < 0 || (second >= 0 && this.memory.offsetOf(second) < 0))) {
-      cpu.set32(State.pendingKind, PENDING_ALONE);
-      return -1;
-    }
+    // Registers of devices are touched by an instruction that runs by itself: time is exact then, and what it causes comes right behind it. A
+    // device would notice, too, that it is read twice, if a later access of the instruction is watched.
+    if ((this.memory.offsetOf(first) < 0 || (second >= 0 && this.memory.offsetOf(second) < 0)) && watchpoints.leave()) return INTERPRET;
+    const place = watchpoints.on ? this.placeOf(cpu, lo, hi, bytes, first, second) : undefined;
+    const watched = place !== undefined && watchpoints.meets(cpu, place, rmw ? 'readWrite' : write ? 'write' : 'read');
+    if ((watched || watchpoints.waits) && (inRegion || watchpoints.leave())) return INTERPRET;
+    if (second < 0 && place !== undefined && !watched && !breakpointsEnabled(cpu) && !this.isSpecial(first, write))
+      return RAM_FIRST + first;
     if (second < 0 && !tagIsSlow(cpu, i, write ? TagKind.write : TagKind.read)) return RAM_FIRST + first;
     if (breakpointsEnabled(cpu)) {
       if (!write || rmw) this.noteDataBreakpoints(cpu, lo, hi, bytes, false);
       if (write) this.noteDataBreakpoints(cpu, lo, hi, bytes, true);
     }
+    if (watched && (!write || rmw)) watchpoints.noteRead(cpu, place);
     const at = cpu.base + State.scratch + slot * 64;
     if (!write || rmw) {
-      this.gather(cpu, first, firstBytes, at);
-      if (second >= 0) this.gather(cpu, second, bytes - firstBytes, at + firstBytes);
+      gather(this.memory, cpu.index, first, firstBytes, at);
+      if (second >= 0) gather(this.memory, cpu.index, second, bytes - firstBytes, at + firstBytes);
     }
     if (write) {
       const s = this.stores[slot];
@@ -401,45 +426,25 @@ export class Mmu implements CheckedAccess {
       s.firstBytes = firstBytes;
       s.second = second;
       s.bytes = bytes;
+      s.place = watched ? place : undefined;
     }
     return at;
   }
 
-  /** Outside RAM, or a write to a page that holds code or is watched: not for compiled regions. */
+  /** Outside RAM, or a write to a page that holds code: not for compiled regions, and by no plain pointer. */
   private isSpecial(hpa: number, write: boolean): boolean {
-    return this.memory.offsetOf(hpa) < 0 || (write && this.memory.pageFlags[Math.floor(hpa / 4096)] !== 0);
-  }
-
-  private gather(cpu: VcpuRegisters, hpa: number, bytes: number, to: number): void {
-    const offset = this.memory.offsetOf(hpa);
-    if (offset >= 0) {
-      this.memory.u8.copyWithin(to, offset, offset + bytes);
-      return;
-    }
-    const size = bytes === 8 || bytes === 4 || bytes === 2 ? bytes : 1;
-    for (let n = 0; n < bytes; n += size) {
-      const value = this.readMmio(cpu, hpa + n, size);
-      for (let b = 0; b < size; b++) this.memory.u8[to + n + b] = Number((value >> BigInt(8 * b)) & 0xffn);
-    }
+    return this.memory.offsetOf(hpa) < 0 || (write && (this.memory.pageFlags[Math.floor(hpa / 4096)] & PageFlag.code) !== 0);
   }
 
   commitStore(cpu: VcpuRegisters, slot: number): void {
     const s = this.stores[slot];
     const at = cpu.base + State.scratch + slot * 64;
-    this.scatter(cpu, at, s.first, s.firstBytes);
-    if (s.second >= 0) this.scatter(cpu, at + s.firstBytes, s.second, s.bytes - s.firstBytes);
-  }
-  private scatter(cpu: VcpuRegisters, from: number, hpa: number, bytes: number): void {
-    if (this.memory.offsetOf(hpa) >= 0) {
-      this.memory.physWrite(hpa, this.memory.u8.slice(from, from + bytes));
-      return;
-    }
-    const size = bytes === 8 || bytes === 4 || bytes === 2 ? bytes : 1;
-    for (let n = 0; n < bytes; n += size) {
-      let value = 0n;
-      for (let b = size - 1; b >= 0; b--) value = (value << 8n) | BigInt(this.memory.u8[from + n + b]);
-      this.memory.mmio?.write(hpa + n, size, value, cpu.index);
-    }
+    const commit = (): void => {
+      scatter(this.memory, cpu.index, at, s.first, s.firstBytes);
+      if (s.second >= 0) scatter(this.memory, cpu.index, at + s.firstBytes, s.second, s.bytes - s.firstBytes);
+    };
+    if (s.place === undefined) commit();
+    else this.watchpoints.store(cpu, s.place, commit);
   }
 
   /** Decoded code was found at this page: its writes are slow from now on. */
@@ -449,15 +454,13 @@ export class Mmu implements CheckedAccess {
   }
 }
 
-/** State.pendingKind when an instruction has to be run by itself (cpu/processor). */
-export const PENDING_ALONE = 3;
-
 /** Answer of slowAccess to a region whose access has effects of its own; the region leaves at the start of the instruction. */
 export const INTERPRET = -2;
 
 /** Marks a #GP(0) that a non-canonical address caused, plus the access's number in its instruction: it is #SS(0) when that access used SS. */
 export const NON_CANONICAL = 0x6e63;
 
+const linearOf = (lo: number, hi: number): bigint => (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
 /** Bits 7 to 11 of the qualification of an EPT violation at the translation of a linear address whose walk gave these rights. */
 function pageDetails(cpu: VcpuRegisters, rights: number): number {
   const details = EptViolation.linearValid | EptViolation.translatedLinear;
@@ -475,8 +478,3 @@ function pdpteRoot(cpu: VcpuRegisters, lo: number): number {
   const pdpte = cpu.get64(State.pdpte + 8 * (lo >>> 30));
   return pdpte & 1n ? pdpteAddress(pdpte) : -1;
 }
-/** Access rights of flat segments: usable, present; readable code, or writable data that does not expand down. */
-const FLAT_CODE = { mask: Ar.unusable | Ar.present | Ar.notSystem | Ar.code | Ar.writable, value: Ar.present | Ar.notSystem | Ar.code | Ar.writable }; // prettier-ignore
-const FLAT_DATA = { mask: FLAT_CODE.mask | Ar.expandDown, value: Ar.present | Ar.notSystem | Ar.writable };
-const isFlat = (cpu: VcpuRegisters, n: number, rights: typeof FLAT_CODE): boolean =>
-  cpu.segmentBase(n) === 0n && cpu.segmentLimit(n) === 0xffffffff && (cpu.segmentAccess(n) & rights.mask) === rights.value;

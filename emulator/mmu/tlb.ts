@@ -1,4 +1,5 @@
 /** The TLB as TypeScript sees it: entries and contexts inside the vCPU state (guest-visible, saved with it). Generated code reads the same bytes. */
+import { type PhysicalMemory } from '../memory/physical-memory';
 import { State, TLB_EMPTY, TLB_SLOW_BIT, TlbEntry } from '../spec/vcpu-state';
 import type { VcpuRegisters } from './vcpu-registers';
 
@@ -13,7 +14,8 @@ const MAP_STRIDE = 24;
 const SHIFT_TABLE = 0xb000;
 /** Byte per entry: the group of global pages that it belongs to, 0: its page is not global. */
 const GROUP_TABLE = 0xb400;
-const globalGroups = (cpu: VcpuRegisters): Uint8Array => new Uint8Array(cpu.u32.buffer, cpu.base + GROUP_TABLE, TlbEntry.count);
+export const pageShifts = (cpu: VcpuRegisters): Uint8Array => new Uint8Array(cpu.u32.buffer, cpu.base + SHIFT_TABLE, TlbEntry.count);
+export const globalGroups = (cpu: VcpuRegisters): Uint8Array => new Uint8Array(cpu.u32.buffer, cpu.base + GROUP_TABLE, TlbEntry.count);
 
 export const TagKind = { read: TlbEntry.read, write: TlbEntry.write, fetch: TlbEntry.fetch } as const;
 export type TagKind = (typeof TagKind)[keyof typeof TagKind];
@@ -33,6 +35,7 @@ export function emptyEntry(cpu: VcpuRegisters, i: number): void {
   cpu.u64[o + 2] = TLB_EMPTY;
   cpu.u64[o + 3] = 0n;
   cpu.f64[(State.tlbPage >> 3) + i] = 0;
+  cpu.f64[(State.tlbGpa >> 3) + i] = 0;
 }
 
 /** Does the entry hold this tag, with or without the slow bit? */
@@ -68,6 +71,30 @@ export function slowPage(cpu: VcpuRegisters, pageLo: number): void {
 }
 
 export const entryPage = (cpu: VcpuRegisters, i: number): number => cpu.f64[(State.tlbPage >> 3) + i];
+/** The guest-physical page that was translated to it (the same where there is no EPT). */
+export const entryGpa = (cpu: VcpuRegisters, i: number): number => cpu.f64[(State.tlbGpa >> 3) + i];
+
+/**
+ * Gives every data tag the slow bit that it must have: its page is not RAM, a store would go to a page with flags, or `watched` says so of
+ * its linear, guest-physical and host-physical page.
+ */
+export function remarkSlow(
+  cpu: VcpuRegisters,
+  memory: PhysicalMemory,
+  watched: (linear: bigint, gpa: number, hpa: number) => boolean,
+): void {
+  for (let i = 0; i < TlbEntry.count; i++) {
+    const hpa = entryPage(cpu, i);
+    for (const kind of [TagKind.read, TagKind.write]) {
+      const o = (State.tlb + i * TlbEntry.stride + kind) >> 2;
+      if (cpu.i32[o] === Number(TLB_EMPTY) && cpu.i32[o + 1] === 0) continue;
+      const linear = (BigInt(cpu.u32[o + 1]) << 32n) | BigInt((cpu.i32[o] & ~0xfff) >>> 0);
+      const slow =
+        !memory.isRam(hpa) || (kind === TagKind.write && memory.pageFlags[hpa / 4096] !== 0) || watched(linear, entryGpa(cpu, i), hpa);
+      cpu.i32[o] = slow ? cpu.i32[o] | TLB_SLOW_BIT : cpu.i32[o] & ~TLB_SLOW_BIT;
+    }
+  }
+}
 
 /**
  * Prepares entry i to map this page of this context: tags of another page, context or frame are emptied, since the entry has one frame.
@@ -80,6 +107,7 @@ export function claimEntry(
   hi: number,
   contextIndex: number,
   hpaPage: number,
+  gpaPage: number,
   addend: number,
   shift: number,
   global: boolean,
@@ -100,13 +128,14 @@ export function claimEntry(
   }
   cpu.i32[o + (TlbEntry.addend >> 2)] = addend;
   cpu.f64[pages] = hpaPage;
-  new Uint8Array(cpu.u32.buffer, cpu.base + SHIFT_TABLE, TlbEntry.count)[i] = shift;
+  cpu.f64[(State.tlbGpa >> 3) + i] = gpaPage;
+  pageShifts(cpu)[i] = shift;
   globalGroups(cpu)[i] = global ? cpu.i32[State.globalGroup >> 2] : 0;
 }
 
 /** INVLPG: every entry made from the page that holds the address, in all contexts (the manual allows more than the one context). */
 export function invalidatePage(cpu: VcpuRegisters, lo: number, hi: number): void {
-  const shifts = new Uint8Array(cpu.u32.buffer, cpu.base + SHIFT_TABLE, TlbEntry.count);
+  const shifts = pageShifts(cpu);
   for (let i = 0; i < TlbEntry.count; i++) {
     const shift = shifts[i];
     if (shift <= 12 && i !== tlbIndex(lo)) continue;

@@ -20,8 +20,6 @@ export class VcpuRegisters {
   readonly f64: Float64Array;
   /** Set when the machine must stop; cleared by the run loop. Not machine state: the step that set it did not happen. */
   stop: CpuStop | undefined;
-  /** The instruction under way is the only one of its run, so that it may touch registers of devices. Set by the run loop alone. */
-  alone = false;
 
   constructor(
     readonly index: number,

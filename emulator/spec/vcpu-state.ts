@@ -121,6 +121,7 @@ export const State = {
   exitGuard: 0x900,
   tlb: 0x1000, // 1024 × 32 bytes: see TlbEntry
   tlbPage: 0x9000, // 1024 × f64: host-physical address of the page that each entry maps
+  tlbGpa: 0xc000, // 1024 × f64: the guest-physical address that was translated to it
 } as const;
 
 /** Bits of State.signals. Interrupts are not among them: the local APIC holds those. */

@@ -86,6 +86,9 @@ export class FakeMachine implements Machine {
     const { positions } = this.options;
     return positions[this.options.endless ? this.steps % positions.length : Math.min(this.steps, positions.length - 1)]!;
   }
+  setWatchpoints(): void {
+    // None of the tests looks at them.
+  }
   setBreakpoints(list: readonly Breakpoint[]): void {
     this.breakpoints = list;
   }
