@@ -169,6 +169,7 @@ export class Regions {
     for (const list of this.live.values()) for (const c of list) this.drop(c);
     this.live.clear();
     this.waiting = [];
+    this.drops.clear();
   }
 }
 
