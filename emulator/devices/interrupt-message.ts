@@ -2,6 +2,7 @@
  * What interrupt controllers send each other (SDM volume 3, "Advanced Programmable Interrupt Controller (APIC)", "Issuing Interprocessor
  * Interrupts" and "Message Signalled Interrupts").
  */
+import { DeliveryMode } from '../spec/apic';
 
 export interface InterruptMessage {
   /** `DeliveryMode`. */
@@ -25,9 +26,11 @@ export function messageSignalled(address: number, data: number): InterruptMessag
   const level = (data & 0x8000) !== 0;
   // A level-triggered message that negates ends nothing: the end of the interrupt does.
   if (level && (data & 0x4000) === 0) return undefined;
+  const mode = (data >>> 8) & 7;
+  if (mode === DeliveryMode.reserved || mode === DeliveryMode.startUp) return undefined;
   // The redirection hint (bit 3) only allows what the delivery mode asks for; bit 2 says how the destination is meant.
   return {
-    mode: (data >>> 8) & 7,
+    mode,
     vector: data & 0xff,
     level,
     logical: (address & 4) !== 0,

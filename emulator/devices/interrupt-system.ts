@@ -1,9 +1,10 @@
 /**
- * The interrupt controllers of the machine put together: a local APIC for each vCPU, the 8259 pair, the messages between them, and what each
- * processor would take now (`InterruptPort`). A PC's wiring: the 8259s' output goes to LINT0 of the boot processor, NMI to every LINT1.
+ * The interrupt controllers of the machine put together: a local APIC for each vCPU, an I/O APIC, the 8259 pair, the messages between them, and
+ * what each processor would take now (`InterruptPort`). A PC's wiring: the 8259s' output goes to LINT0 of the boot processor and to input 0 of the
+ * I/O APIC, NMI to every LINT1; ISA's lines go to the 8259s and to the inputs of their numbers, the timer's (0) to input 2; lines 16 to 23 are PCI's.
  *
  * As firmware leaves a PC, the boot processor is in virtual wire mode: its local APIC is enabled (SVR 1FFH), LINT0 delivers ExtINT, LINT1
- * NMI; the others' local APICs are as after reset. The 8259s have their DOS vectors (08H, 70H) and every input is masked.
+ * NMI; the others' local APICs are as after reset. The 8259s have their DOS vectors (08H, 70H); every input of theirs and of the I/O APIC is masked.
  *
  * An interrupt of the local APIC comes before one of the 8259s; among destinations of a lowest-priority interrupt the one with the lowest
  * processor priority takes it, of several the one with the lowest number.
@@ -11,6 +12,7 @@
 import type { InterruptPort } from '../cpu/ports';
 import { DeliveryMode, Lvt, TSC_DEADLINE_MSR, X2APIC_FIRST_MSR, X2APIC_LAST_MSR } from '../spec/apic';
 import type { DeviceTime, InterruptLine, MmioDevice, PortDevice, ProcessorSignals, StatefulDevice, TimedDevice } from './device';
+import { IO_APIC_PINS, IoApic } from './io-apic/io-apic';
 import { type InterruptMessage, Shorthand, messageSignalled } from './interrupt-message';
 import { ApicRegisters } from './local-apic/apic-registers';
 import { LocalApic, type LocalApicHost, type LocalApicModel } from './local-apic/local-apic';
@@ -27,11 +29,17 @@ export interface InterruptSystemOptions {
 
 const NONE = -1;
 const BOOT = 0;
+const ISA_LINES = 16;
+const CASCADE_LINE = 2;
+/** Inputs of the I/O APIC: of the 8259s' output, and of ISA's line 0. */
+const PIC_PIN = 0;
+const TIMER_PIN = 2;
 
 export class InterruptSystem implements InterruptPort {
   /** By vCPU. */
   readonly localApics: readonly LocalApic[];
   readonly pic: PicPair;
+  readonly ioApic: IoApic;
   /** All that is saved. After restoring every one of them, call `restored`. */
   readonly stateful: readonly StatefulDevice[];
   readonly timed: readonly TimedDevice[];
@@ -50,28 +58,31 @@ export class InterruptSystem implements InterruptPort {
       time,
       signals,
       send: (from, shorthand, message) => this.sendFrom(from, shorthand, message),
-      endOfInterrupt: () => undefined,
+      endOfInterrupt: (vector) => this.ioApic.endOfInterrupt(vector),
       changed: (vcpu) => this.update(vcpu),
-      acceptanceChanged: () => undefined,
+      acceptanceChanged: () => this.ioApic.retry(),
       windowChanged: (vcpu) => options.windowChanged?.(vcpu),
     };
     this.localApics = Array.from({ length: vcpus }, (_, vcpu) => new LocalApic(vcpu, options.model, host));
     this.registers = this.localApics.map((apic) => new ApicRegisters(apic, host));
     this.localApics[BOOT].setVirtualWire();
+    this.ioApic = new IoApic((message) => this.deliver(message));
     this.pic = new PicPair(
       (level) => this.picOutput(level),
       () => this.externalVectorChanged(),
     );
     this.answers = new Int32Array(vcpus).fill(NONE);
-    this.stateful = [...this.localApics, this.pic];
+    this.stateful = [...this.localApics, this.ioApic, this.pic];
     this.timed = this.localApics;
     this.ports = [this.pic];
     this.mmio = this.localApics.map((apic, vcpu) => windowOf(apic, this.registers[vcpu]));
   }
 
-  /** The level of a line of ISA, 0 to 15. */
-  setIsaLine(irq: number, level: boolean): void {
-    this.pic.setLine(irq, level);
+  /** The level of a line: 0 to 15 are ISA's, 16 to 23 PCI's. Line 2 is the cascade's and leads nowhere. */
+  setLine(line: number, level: boolean): void {
+    if (line === CASCADE_LINE || line >= IO_APIC_PINS) return;
+    if (line < ISA_LINES) this.pic.setLine(line, level);
+    this.ioApic.setPin(line === 0 ? TIMER_PIN : line, level);
   }
 
   /** The line of NMI, to LINT1 of every local APIC. */
@@ -167,7 +178,7 @@ export class InterruptSystem implements InterruptPort {
   mayInterrupt(vcpu: number): boolean {
     const apic = this.localApics[vcpu];
     if (this.answers[vcpu] !== NONE || apic.deadline !== Infinity) return true;
-    return apic.takesExternal && this.pic.hasUnmaskedInput;
+    return (apic.present && this.ioApic.hasUnmaskedInput) || (apic.takesExternal && this.pic.hasUnmaskedInput);
   }
 
   // State ---------------------------------------------------------------------------------------------------------------
@@ -196,6 +207,7 @@ export class InterruptSystem implements InterruptPort {
 
   private picOutput(level: boolean): void {
     this.localApics[BOOT].setPin(Lvt.lint0, level);
+    this.ioApic.setPin(PIC_PIN, level);
   }
   private externalVectorChanged(): void {
     for (const apic of this.localApics) if (apic.externalRequest) this.update(apic.vcpu);

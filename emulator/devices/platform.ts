@@ -85,16 +85,14 @@ export function createPlatform(options: PlatformOptions): Platform {
     memory,
     vcpuCount,
     time,
-    setLine: (line, level) => {
-      if (line < 16) system.setIsaLine(line, level);
-    },
+    setLine: (line, level) => system.setLine(line, level),
     powerOff: () => options.powerOff?.(),
     boot: options.boot,
   });
   const stateful = [uart, exit, ...pc.stateful, ...system.stateful];
   const bus = new PortBus([uart, exit, ...pc.ports, ...system.ports, new DebugConsole(debug), new AbsentPorts()]);
   const absent = notModelledRegions((sentence, vcpu) => options.notModelled?.(sentence, vcpu));
-  const mmio = new MmioDevices([...pc.mmio, ...absent], system.mmio);
+  const mmio = new MmioDevices([...pc.mmio, system.ioApic, ...absent], system.mmio);
   const all = new Timeline([...pc.timed, ...system.timed]);
   let deadline: number | undefined;
   /** Wraps what may move a deadline. */

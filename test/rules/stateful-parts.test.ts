@@ -56,6 +56,7 @@ const KNOWN: Readonly<Record<string, string>> = {
   'devices/uart/uart-16550.ts': 'saved by its device',
   'devices/debug-exit/isa-debug-exit.ts': 'saved by its device',
   'devices/pic/pic-pair.ts': 'saved by its device',
+  'devices/io-apic/io-apic.ts': 'saved by its device',
   'devices/local-apic/local-apic.ts': 'saved by its device',
   'vmx/vmcs.ts': 'which region the accessor looks at; chosen anew at each use',
   'codegen/lower.ts': 'code being generated',

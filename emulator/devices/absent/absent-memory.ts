@@ -1,10 +1,7 @@
 /** Memory-mapped devices that are not modelled yet: touching their registers stops the machine with a sentence. */
 import type { NamedMmioDevice } from '../mmio-bus';
 
-const ABSENT: readonly (readonly [name: string, first: number])[] = [
-  ['I/O APIC', 0xfec0_0000],
-  ['high-precision event timer (HPET)', 0xfed0_0000],
-];
+const ABSENT: readonly (readonly [name: string, first: number])[] = [['high-precision event timer (HPET)', 0xfed0_0000]];
 
 /** @param stop is told the sentence, and which vCPU it was. */
 export function notModelledRegions(stop: (sentence: string, vcpu: number) => void): NamedMmioDevice[] {

@@ -15,6 +15,9 @@ export interface InterruptBench {
   /** 32-bit register of a vCPU's local APIC by its offset. */
   apicRead(offset: number, vcpu?: number): number;
   apicWrite(offset: number, value: number, vcpu?: number): void;
+  /** By the I/O APIC's index and window. */
+  ioApicRead(register: number): number;
+  ioApicWrite(register: number, value: number): void;
 }
 
 export function interruptBench(vcpus = 1, model: Partial<InterruptSystemOptions['model']> = {}): InterruptBench {
@@ -56,6 +59,14 @@ export function interruptBench(vcpus = 1, model: Partial<InterruptSystemOptions[
     },
     apicRead: (offset, vcpu = 0) => Number(system.mmio[vcpu].readMmio(offset, 4, vcpu)),
     apicWrite: (offset, value, vcpu = 0) => system.mmio[vcpu].writeMmio(offset, 4, BigInt(value), vcpu),
+    ioApicRead(register) {
+      system.ioApic.writeMmio(0, 4, BigInt(register));
+      return Number(system.ioApic.readMmio(0x10, 4));
+    },
+    ioApicWrite(register, value) {
+      system.ioApic.writeMmio(0, 4, BigInt(register));
+      system.ioApic.writeMmio(0x10, 4, BigInt(value));
+    },
   };
   return bench;
 }

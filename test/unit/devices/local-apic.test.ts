@@ -267,7 +267,7 @@ describe('devices: local APIC enabling', () => {
     b.system.deliverMsi(0xfee00000, 0x400);
     assert.deepEqual(b.take(), []);
     b.out(0x21, 0xfe);
-    b.system.setIsaLine(0, true);
+    b.system.setLine(0, true);
     assert.equal(b.system.pending(0), 0x08);
     assert.equal(b.system.acknowledge(0), 0x08);
     b.system.nmiLine(true);
@@ -294,7 +294,7 @@ describe('devices: virtual wire mode and LINT pins', () => {
     const b = interruptBench(2);
     pic(b);
     b.apicWrite(TPR, 0xf0);
-    b.system.setIsaLine(1, true);
+    b.system.setLine(1, true);
     assert.deepEqual([b.system.pending(0), b.system.pending(1)], [0x09, -1]);
     b.apicWrite(TPR, 0);
     selfIpi(b, 0x40);
@@ -303,11 +303,11 @@ describe('devices: virtual wire mode and LINT pins', () => {
     assert.equal(b.apicRead(ISR), 0, 'no in-service bit for ExtINT');
     b.out(0x20, 0x20);
     b.apicWrite(LINT0, 0x18700);
-    b.system.setIsaLine(0, true);
+    b.system.setLine(0, true);
     assert.equal(b.system.pending(0), -1);
     b.apicWrite(LINT0, 0x8700);
     assert.equal(b.system.pending(0), 0x08);
-    b.system.setIsaLine(0, false);
+    b.system.setLine(0, false);
     assert.equal(b.system.pending(0), -1);
   });
 
@@ -333,7 +333,7 @@ describe('devices: virtual wire mode and LINT pins', () => {
     const b = enabled();
     pic(b);
     b.apicWrite(LINT0, 0x8055);
-    b.system.setIsaLine(1, true);
+    b.system.setLine(1, true);
     assert.equal(b.apicRead(LINT0), 0xc055);
     assert.equal(b.apicRead(TMR + 0x20), 1 << 21);
     assert.deepEqual(takeAll(b), [0x55]);
@@ -349,12 +349,12 @@ describe('devices: virtual wire mode and LINT pins', () => {
     const b = enabled();
     pic(b);
     b.apicWrite(LINT0, 0x0055);
-    b.system.setIsaLine(1, true);
+    b.system.setLine(1, true);
     assert.deepEqual(takeAll(b), [0x55]);
     b.apicWrite(EOI, 0);
     assert.deepEqual(takeAll(b), []);
-    b.system.setIsaLine(1, false);
-    b.system.setIsaLine(1, true);
+    b.system.setLine(1, false);
+    b.system.setLine(1, true);
     assert.deepEqual(takeAll(b), [0x55]);
     assert.equal(b.apicRead(TMR + 0x20), 0);
   });

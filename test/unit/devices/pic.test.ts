@@ -25,8 +25,8 @@ function registers(b: InterruptBench): { irr: number; isr: number } {
   b.out(SLAVE, READ_IRR);
   return { irr: b.in(MASTER) | (b.in(SLAVE) << 8), isr };
 }
-const raise = (b: InterruptBench, ...irqs: number[]): void => irqs.forEach((irq) => b.system.setIsaLine(irq, true));
-const lower = (b: InterruptBench, ...irqs: number[]): void => irqs.forEach((irq) => b.system.setIsaLine(irq, false));
+const raise = (b: InterruptBench, ...irqs: number[]): void => irqs.forEach((irq) => b.system.setLine(irq, true));
+const lower = (b: InterruptBench, ...irqs: number[]): void => irqs.forEach((irq) => b.system.setLine(irq, false));
 const end = (b: InterruptBench): void => {
   b.out(SLAVE, NON_SPECIFIC_END);
   b.out(MASTER, NON_SPECIFIC_END);
