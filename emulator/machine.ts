@@ -97,7 +97,7 @@ class EmulatedMachine implements Machine {
   }
 
   private createPorts(): CpuPorts {
-    const clock = createClockPort(this.clock, this.platform.timeline, (cpu) => vmx.tscOffset(cpu));
+    const clock = createClockPort(this.clock, this.platform.timeline, (cpu, tsc) => vmx.guestTsc(cpu, tsc));
     const position = (): number => this.clock.steps + 1;
     const vmx = createVmx({
       memory: this.parts.memory,
@@ -133,6 +133,7 @@ class EmulatedMachine implements Machine {
         },
       },
     });
+    this.parts.mmu.apicAccesses = vmx.apicAccesses;
     const ports: CpuPorts = {
       io: this.platform.io,
       clock,

@@ -1,11 +1,11 @@
 /**
  * Instructions that change what accesses are allowed or remembered: CLAC, STAC, RDPKRU, WRPKRU, INVPCID (SDM volume 2; volume 3, "Paging").
- * Not modelled: "enable INVPCID" in VMX non-root operation (INVPCID is #UD there).
  */
 import { Cr4 } from '../spec/registers';
 import { Flag, State } from '../spec/vcpu-state';
 import type { Cpu } from './cpu';
-import { generalProtection, invalidOpcode, type SystemHandler } from './handler';
+import { displacementQualification, memoryInformation } from './exit-information';
+import { generalProtection, instructionExits, invalidOpcode, type SystemHandler } from './handler';
 import { isCanonical, operandLinear } from './operands';
 import { Outcome } from './outcome';
 
@@ -53,6 +53,8 @@ const invpcid: SystemHandler = (cpu, insn, ports) => {
   if (insn.lock || insn.rm >= 0) return invalidOpcode(cpu);
   if (cpu.vmxNonRoot && ports.vmx.disabledByControls(cpu, 'INVPCID')) return invalidOpcode(cpu);
   if (cpu.cpl !== 0) return generalProtection(cpu);
+  const details = { qualification: displacementQualification(cpu, insn), information: ((insn.reg << 28) | memoryInformation(insn)) >>> 0 };
+  if (instructionExits(cpu, ports, 'INVPCID', insn.length, details)) return Outcome.exited;
   const type = cpu.code64 ? cpu.gpr(insn.reg) : BigInt(cpu.gpr32(insn.reg));
   if (type > BigInt(InvpcidType.allButGlobal)) return generalProtection(cpu);
   const linear = operandLinear(cpu, insn, 16, false);

@@ -44,6 +44,7 @@ export function mayHaveEvents(cpu: Cpu): boolean {
 /** Takes the event that comes first, if one is due. True: a step was made (or something stops the machine). */
 export function takeBoundaryEvent(cpu: Cpu, ports: CpuPorts, sink: EventSink): boolean {
   if (deliverInjected(cpu, ports, sink)) return true;
+  if (vmxEvent(cpu, ports, sink, 'apic')) return true;
   if (cpu.i32[State.activity >> 2] === Activity.waitForSipi) return startUp(cpu, ports, sink);
   // A start-up IPI means nothing to a processor that does not wait for one.
   cpu.i32[State.signals >> 2] &= ~Signal.startUp;
@@ -131,9 +132,9 @@ function nmi(cpu: Cpu, ports: CpuPorts, sink: EventSink): boolean {
 }
 
 function interrupt(cpu: Cpu, ports: CpuPorts, sink: EventSink): boolean {
-  if (vmxEvent(cpu, ports, sink, 'interrupt-window')) return true;
+  if (vmxEvent(cpu, ports, sink, 'interrupt-window') || virtualInterrupt(cpu, ports, sink)) return true;
   const shadow = Interruptibility.blockingBySti | Interruptibility.blockingByMovSs;
-  if (cpu.interruptPending && !(cpu.i32[State.interruptibility >> 2] & shadow)) {
+  if (cpu.interruptPending && !(cpu.i32[State.interruptibility >> 2] & shadow) && cpu.i32[State.activity >> 2] !== Activity.shutdown) {
     const answer = cpu.vmxNonRoot ? ports.vmx.externalInterrupt(cpu) : 'deliver';
     if (answer !== 'deliver') {
       endWait(cpu);
@@ -148,7 +149,16 @@ function interrupt(cpu: Cpu, ports: CpuPorts, sink: EventSink): boolean {
     }
     if (cpu.i32[State.monitorWait >> 2] & 2) endWait(cpu);
   }
-  return vmxEvent(cpu, ports, sink, 'virtual-interrupt');
+  return false;
+}
+
+function virtualInterrupt(cpu: Cpu, ports: CpuPorts, sink: EventSink): boolean {
+  if (!cpu.vmxNonRoot || (cpu.i32[State.boundary >> 2] & ~TRAP_FLAG) === 0) return false;
+  const vector = ports.vmx.virtualInterrupt(cpu);
+  if (vector < 0) return false;
+  endWait(cpu);
+  sink.concludeDelivery(deliverEvent(cpu, ports, { vector, type: EventType.externalInterrupt }));
+  return true;
 }
 
 /** MWAIT's wait is over. (HLT's ends with the delivery of the event.) */

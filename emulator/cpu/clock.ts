@@ -51,13 +51,13 @@ export class MachineClock {
   }
 }
 
-/** @param vmxOffset what VMX non-root operation adds to the counter (the TSC offset), 0 outside it. */
-export function createClockPort(clock: MachineClock, timeline: Timeline, vmxOffset: (cpu: Cpu) => bigint): ClockPort {
+/** @param guestTsc what VMX non-root operation makes of the counter (TSC scaling and offset). */
+export function createClockPort(clock: MachineClock, timeline: Timeline, guestTsc: (cpu: Cpu, tsc: bigint) => bigint): ClockPort {
   return {
     now: () => clock.now(),
     remaining: () => timeline.deadline - clock.now(),
     stepped: (steps) => (clock.steps += steps),
-    tsc: (cpu) => BigInt.asUintN(64, BigInt(clock.now()) + cpu.get64(State.tscOffset) + vmxOffset(cpu)),
+    tsc: (cpu) => BigInt.asUintN(64, guestTsc(cpu, BigInt.asUintN(64, BigInt(clock.now()) + cpu.get64(State.tscOffset)))),
     charge: (_cpu, kind) => clock.charge(Charge[kind]),
   };
 }

@@ -135,6 +135,7 @@ export function writeCr4(cpu: Cpu, ports: CpuPorts, value: bigint): Outcome {
 /** CR8 is the task-priority register of the local APIC. */
 function writeCr8(cpu: Cpu, ports: CpuPorts, value: bigint): Outcome {
   if (value >> 4n) return generalProtection(cpu);
+  if (cpu.vmxNonRoot && ports.vmx.writeVirtualCr8(cpu, value)) return Outcome.next;
   ports.interrupts.writeCr8(cpu.index, Number(value));
   return Outcome.next;
 }
@@ -173,7 +174,7 @@ const movFromCr: SystemHandler = (cpu, insn, ports) => {
     if (cr === 0) value = cpu.vmxNonRoot ? ports.vmx.visibleCr0(cpu, cpu.cr0) : cpu.cr0;
     else if (cr === 3) value = cpu.cr3;
     else if (cr === 4) value = cpu.vmxNonRoot ? ports.vmx.visibleCr4(cpu, cpu.cr4) : cpu.cr4;
-    else value = BigInt(ports.interrupts.readCr8(cpu.index));
+    else value = (cpu.vmxNonRoot ? ports.vmx.readVirtualCr8(cpu) : undefined) ?? BigInt(ports.interrupts.readCr8(cpu.index));
   }
   const size = registerSize(cpu);
   cpu.setGprSized(insn.rm, size, BigInt.asUintN(size * 8, value));

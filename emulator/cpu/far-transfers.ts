@@ -212,7 +212,7 @@ function returnToTask(cpu: Cpu, insn: Instruction, ports: CpuPorts): Outcome {
   return switchTask(cpu, ports, { selector, source: TaskSource.iret, ext: 0, flags, returnIp: nextIp(cpu, insn), length: insn.length });
 }
 
-const iret: SystemHandler = (cpu, insn, ports) => {
+function interruptReturn(cpu: Cpu, insn: Instruction, ports: CpuPorts): Outcome {
   if (insn.lock) return invalidOpcode(cpu);
   const size = insn.operandSize;
   if (isRealMode(cpu)) return realInterruptReturn(cpu, size, realIretFlags(size));
@@ -246,10 +246,20 @@ const iret: SystemHandler = (cpu, insn, ports) => {
     commitCodeSegment(cpu, target.selector, cs, cpl, target.offset);
   }
   cpu.flags = flags;
-  // Not modelled: an IRET that faults unblocks NMIs too ("Handling Multiple NMIs").
-  cpu.set32(State.interruptibility, cpu.get32(State.interruptibility) & ~Interruptibility.blockingByNmi);
   enteredCode(cpu, ports);
   return Outcome.jumped;
+}
+
+/** IRET ends blocking by NMI whether it faults or not ("Handling Multiple NMIs"); a VM exit that the fault causes tells so. */
+const iret: SystemHandler = (cpu, insn, ports) => {
+  const blocked = cpu.get32(State.interruptibility) & Interruptibility.blockingByNmi;
+  const unblocks = blocked !== 0 && !insn.lock && (!cpu.vmxNonRoot || ports.vmx.iretUnblocksNmis(cpu));
+  if (!unblocks) return interruptReturn(cpu, insn, ports);
+  cpu.set32(State.interruptibility, cpu.get32(State.interruptibility) & ~Interruptibility.blockingByNmi);
+  cpu.set32(State.nmiUnblocked, 1);
+  const outcome = interruptReturn(cpu, insn, ports);
+  if (outcome !== Outcome.pending) cpu.set32(State.nmiUnblocked, 0);
+  return outcome;
 };
 
 export const farTransferInstructions: Readonly<Record<string, SystemHandler>> = {

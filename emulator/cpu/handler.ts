@@ -12,6 +12,12 @@ export const generalProtection = (cpu: Cpu, errorCode = 0): Outcome => cpu.raise
 export const invalidOpcode = (cpu: Cpu): Outcome => cpu.raise(Vector.UD);
 
 /** Whether VMX non-root operation turns this instruction, which needs no operand, into a VM exit (now committed). */
-export function instructionExits(cpu: Cpu, ports: CpuPorts, name: InterceptedInstruction, length: number): boolean {
-  return cpu.vmxNonRoot && ports.vmx.intercept(cpu, { kind: 'instruction', name, length });
+export function instructionExits(
+  cpu: Cpu,
+  ports: CpuPorts,
+  name: InterceptedInstruction,
+  length: number,
+  details: { readonly qualification?: bigint; readonly information?: number } = {},
+): boolean {
+  return cpu.vmxNonRoot && ports.vmx.intercept(cpu, { kind: 'instruction', name, length, ...details });
 }

@@ -172,7 +172,7 @@ const rdmsr: SystemHandler = (cpu, insn, ports) => {
   if (cpu.cpl !== 0) return generalProtection(cpu);
   const index = cpu.gpr32(RCX);
   if (cpu.vmxNonRoot && ports.vmx.intercept(cpu, { kind: 'rdmsr', index, length: insn.length })) return Outcome.exited;
-  const value = readMsr(cpu, ports, index);
+  const value = (cpu.vmxNonRoot ? ports.vmx.readVirtualMsr(cpu, index) : undefined) ?? readMsr(cpu, ports, index);
   if (value === undefined) return generalProtection(cpu);
   cpu.setGpr(RAX, value & 0xffff_ffffn);
   cpu.setGpr(RDX, value >> 32n);
@@ -185,6 +185,8 @@ const wrmsr: SystemHandler = (cpu, insn, ports) => {
   const index = cpu.gpr32(RCX);
   const value = (BigInt(cpu.gpr32(RDX)) << 32n) | BigInt(cpu.gpr32(RAX));
   if (cpu.vmxNonRoot && ports.vmx.intercept(cpu, { kind: 'wrmsr', index, length: insn.length, value })) return Outcome.exited;
+  const virtual = cpu.vmxNonRoot ? ports.vmx.writeVirtualMsr(cpu, index, value) : undefined;
+  if (virtual !== undefined) return virtual === 'written' ? Outcome.next : generalProtection(cpu);
   if (writeMsr(cpu, ports, index, value)) return Outcome.next;
   return cpu.stop ? Outcome.stopped : generalProtection(cpu);
 };

@@ -42,12 +42,23 @@ export interface VmxPort {
   externalInterrupt(cpu: Cpu): 'exited' | 'consumed' | 'deliver';
   /** In VMX non-root operation: “virtual NMIs” is 1, so that blocking by NMI means virtual NMIs and physical ones exit at any time. */
   usesVirtualNmis(cpu: Cpu): boolean;
+  /** Vector of a virtual interrupt that is to be delivered now, taken into service; -1: none. Its priority is that of the interrupt window. */
+  virtualInterrupt(cpu: Cpu): number;
+  /** In VMX non-root operation: IRET ends blocking by NMI (with “NMI exiting” but no “virtual NMIs” it does not). */
+  iretUnblocksNmis(cpu: Cpu): boolean;
+  /** MOV from CR8 under “use TPR shadow”; undefined: it is not virtualised. */
+  readVirtualCr8(cpu: Cpu): bigint | undefined;
+  /** MOV to CR8 likewise; false: it is not virtualised. */
+  writeVirtualCr8(cpu: Cpu, value: bigint): boolean;
+  /** RDMSR under “virtualize x2APIC mode”; undefined: it is not virtualised. */
+  readVirtualMsr(cpu: Cpu, index: number): bigint | undefined;
+  writeVirtualMsr(cpu: Cpu, index: number, value: bigint): 'written' | 'fault' | undefined;
   /** INIT is held back in VMX root operation (it stays pending). */
   blocksInit(cpu: Cpu): boolean;
 }
 
-/** Where at a boundary VMX is asked; in the order of priority. The virtual interrupt comes after external interrupts. */
-export type BoundaryStage = 'monitor-trap' | 'preemption-timer' | 'nmi-window' | 'interrupt-window' | 'virtual-interrupt';
+/** Where at a boundary VMX is asked; in the order of priority. 'apic': VM exits that follow APIC virtualization. */
+export type BoundaryStage = 'apic' | 'monitor-trap' | 'preemption-timer' | 'nmi-window' | 'interrupt-window';
 
 /** One VMX instruction with its operands as the decoder found them. */
 export interface VmxInstruction {
@@ -94,6 +105,8 @@ export interface InterruptPort {
   pending(vcpu: number): number;
   /** Takes that interrupt (IRR → ISR, or the 8259's acknowledge cycle) and gives its vector. Called only when `pending` is not -1. */
   acknowledge(vcpu: number): number;
+  /** Ends the service of the interrupt in service with the highest priority, as a write to the EOI register does. */
+  endOfInterrupt(vcpu: number): void;
   /** CR8: bits 7:4 of the task-priority register. */
   readCr8(vcpu: number): number;
   writeCr8(vcpu: number, value: number): void;

@@ -260,6 +260,7 @@ export class Processor implements EventSink {
       }
       clearVectoring(cpu);
     }
+    cpu.set32(State.nmiUnblocked, 0);
     cpu.set32(State.pendingKind, 0);
     cpu.set32(State.pendingReason, 0);
     cpu.set32(State.debugMatches, 0);

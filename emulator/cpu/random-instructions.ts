@@ -8,6 +8,7 @@ import { instructionExits, invalidOpcode, type SystemHandler } from './handler';
 import { Outcome } from './outcome';
 
 const QUAD = 64;
+const SIZE_CODES: Readonly<Record<number, number>> = { 2: 0, 4: 1, 8: 2 };
 /** SplitMix64: a counter with an odd step, mixed by two multiplications. */
 const STEP = 0x9e37_79b9_7f4a_7c15n;
 const MIX1 = 0xbf58_476d_1ce4_e5b9n;
@@ -26,7 +27,9 @@ const randomNumber =
   (name: 'RDRAND' | 'RDSEED', feature: 'rdrand' | 'rdseed'): SystemHandler =>
   (cpu, insn, ports) => {
     if (insn.lock || insn.rm < 0 || !cpu.model.features.has(feature)) return invalidOpcode(cpu);
-    if (instructionExits(cpu, ports, name, insn.length)) return Outcome.exited;
+    // Bits 6:3 destination register, 12:11 operand size.
+    const information = (insn.rm << 3) | (SIZE_CODES[insn.operandSize] << 11);
+    if (instructionExits(cpu, ports, name, insn.length, { information })) return Outcome.exited;
     cpu.setGprSized(insn.rm, insn.operandSize, BigInt.asUintN(insn.operandSize * 8, nextRandom(cpu)));
     cpu.flags = (cpu.flags & ~ARITHMETIC_FLAGS) | Flag.CF;
     return Outcome.next;

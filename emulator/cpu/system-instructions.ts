@@ -139,7 +139,8 @@ const monitor: SystemHandler = (cpu, insn, ports) => {
  */
 const mwait: SystemHandler = (cpu, insn, ports) => {
   if (insn.lock || cpu.cpl !== 0 || !(cpu.get64(State.miscEnable) & MiscEnable.monitor)) return invalidOpcode(cpu);
-  if (instructionExits(cpu, ports, 'MWAIT', insn.length)) return Outcome.exited;
+  const details = { qualification: BigInt(cpu.get32(State.monitorArmed)) };
+  if (instructionExits(cpu, ports, 'MWAIT', insn.length, details)) return Outcome.exited;
   if (cpu.gpr32(RCX) & ~MWAIT_INTERRUPT_BREAK) return generalProtection(cpu);
   cpu.set32(State.monitorArmed, 0);
   return Outcome.next;

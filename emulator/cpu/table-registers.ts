@@ -1,12 +1,12 @@
 /** LGDT, LIDT, SGDT, SIDT, LLDT, SLDT, LTR, STR (SDM volume 2), with the VM-exit instruction information that they report. */
 import type { Instruction } from '../isa/instruction';
-import { BASE_RIP } from '../isa/instruction';
 import { Ar, baseOf, limitOf, selectorError, SystemType } from '../spec/descriptors';
 import { Cr4, Vector } from '../spec/registers';
 import { Seg, State } from '../spec/vcpu-state';
 import type { Cpu } from './cpu';
+import { displacementQualification, memoryInformation } from './exit-information';
 import { generalProtection, invalidOpcode, type SystemHandler } from './handler';
-import { isCanonical, nextIp, operandLinear, readRm, writeSelectorRm } from './operands';
+import { isCanonical, operandLinear, readRm, writeSelectorRm } from './operands';
 import { Outcome } from './outcome';
 import { protectedOnly } from './processor-mode';
 import type { CpuPorts } from './ports';
@@ -20,18 +20,14 @@ const IDENTITY: Readonly<Record<TableInstruction, number>> = { SGDT: 0, SIDT: 1,
 function instructionInformation(cpu: Cpu, insn: Instruction, name: TableInstruction): number {
   const identity = IDENTITY[name] << 28;
   if (insn.rm >= 0) return identity | (1 << 10) | (insn.rm << 3);
-  const addressSize = insn.addressSize === 2 ? 0 : insn.addressSize === 4 ? 1 : 2;
-  const index = insn.index >= 0 ? insn.scaleLog2 | (insn.index << 18) : 1 << 22;
-  const base = insn.base >= 0 && insn.base !== BASE_RIP ? insn.base << 23 : 1 << 27;
   const isTable = name === 'SGDT' || name === 'SIDT' || name === 'LGDT' || name === 'LIDT';
   const operandSize = isTable && !cpu.code64 && insn.operandSize !== 2 ? 1 << 11 : 0;
-  return identity | index | base | operandSize | (addressSize << 7) | (insn.segment << 15);
+  return identity | operandSize | memoryInformation(insn);
 }
 
 function exits(cpu: Cpu, insn: Instruction, ports: CpuPorts, name: TableInstruction): boolean {
   if (!cpu.vmxNonRoot) return false;
-  const base = insn.base === BASE_RIP ? nextIp(cpu, insn) : 0n;
-  const displacement = insn.rm >= 0 ? 0n : BigInt.asUintN(64, insn.displacement + base);
+  const displacement = displacementQualification(cpu, insn);
   const information = instructionInformation(cpu, insn, name);
   return ports.vmx.intercept(cpu, { kind: 'descriptor-table', name, length: insn.length, information, displacement });
 }

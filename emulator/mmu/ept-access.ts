@@ -95,3 +95,12 @@ export class EptAccess {
     return true;
   }
 }
+
+/** Bits 7 to 11 of the qualification of an EPT violation at the translation of a linear address whose walk gave these rights. */
+export function pageDetails(cpu: VcpuRegisters, rights: number): number {
+  const details = EptViolation.linearValid | EptViolation.translatedLinear;
+  if (!cpu.model.features.has('ept-violation-details')) return details;
+  const user = rights & Right.user ? EptViolation.userModeAddress : 0;
+  const writable = rights & Right.write ? EptViolation.writablePage : 0;
+  return details | user | writable | (rights & Right.execute ? 0 : EptViolation.executeDisabledPage);
+}

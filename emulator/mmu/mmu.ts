@@ -7,10 +7,11 @@ import { EptViolation } from '../spec/ept';
 import { Mode, RAM_FIRST, Seg, State, TlbEntry } from '../spec/vcpu-state';
 import { PageFlag, type PhysicalMemory } from '../memory/physical-memory';
 import { breakpointsEnabled, dataBreakpoints, watchedPages } from './breakpoint-registers';
-import { EptAccess } from './ept-access';
+import { type ApicAccessPage, ApicAccessType, apicExit, guestPhysicalApicExit, onApicAccessPage, redirected } from './apic-access-page';
+import { EptAccess, pageDetails } from './ept-access';
+import { FLAT_CODE, FLAT_DATA, isFlat } from './flat-segments';
 import { type GuestPaging, guestPaging, pageFaultCode, pagingFacts, rightsFor, smapEnforced } from './guest-access';
 import { TagKind, adoptGlobal, claimEntry, entryGpa, entryPage, flushAllContexts, flushNonGlobal, flushPcid, flushVpid, invalidatePage, selectContext, setTag, slowPage, slowWrites, SMAP_CLASS, tagIsSlow, tagMatches, tlbIndex, USER_CLASS } from './tlb'; // prettier-ignore
-import { FLAT_CODE, FLAT_DATA, isFlat } from './flat-segments';
 import { gather, readPhysical, scatter, writePhysical } from './physical-access';
 import { TlbJournal } from './tlb-journal';
 import type { VcpuRegisters } from './vcpu-registers';
@@ -48,6 +49,8 @@ interface PendingStore {
   bytes: number;
   /** Where a store goes that is watched. */
   place: AccessPlace | undefined;
+  /** Offset on the APIC-access page that the store was meant for, -1: none. */
+  apicOffset: number;
 }
 
 export class Mmu implements CheckedAccess {
@@ -59,6 +62,7 @@ export class Mmu implements CheckedAccess {
     second: 0,
     bytes: 0,
     place: undefined,
+    apicOffset: -1,
   }));
   private readonly journal = new TlbJournal();
   readonly watchpoints: Watchpoints;
@@ -68,6 +72,9 @@ export class Mmu implements CheckedAccess {
   private tableDetails: number = EptViolation.linearValid;
   /** Number of the access in its instruction. */
   private slot = 0;
+
+  /** VMX's part in accesses to the APIC-access page; wiring. */
+  apicAccesses: ApicAccessPage | undefined;
 
   constructor(readonly memory: PhysicalMemory) {
     const read32 = (hpa: number): number => memory.read32(hpa);
@@ -151,7 +158,7 @@ export class Mmu implements CheckedAccess {
 
   // Translation -------------------------------------------------------------------------------------------------------
 
-  /** The format and root of the guest paging in use; undefined when CR0.PG = 0. */
+  /** Undefined when CR0.PG = 0. */
   static guestPaging(cpu: VcpuRegisters): GuestPaging | undefined {
     return guestPaging(cpu);
   }
@@ -209,7 +216,6 @@ export class Mmu implements CheckedAccess {
     i: number,
     rmw: boolean,
   ): boolean {
-    // prettier-ignore
     const paging = guestPaging(cpu);
     const facts = pagingFacts(cpu);
     const user = (access & Access.implicit) === 0 && cpu.cpl === 3;
@@ -263,7 +269,9 @@ export class Mmu implements CheckedAccess {
       if (this.ept.marksDirty(cpu)) dirty &&= (walker.leafLo & eptFormat.dirtyBit) !== 0;
       shift = Math.max(12, Math.min(shift, walker.shift));
     }
-    const offset = this.memory.offsetOf(page);
+    const apic = onApicAccessPage(cpu, page);
+    if (apic && execute) return apicExit(cpu, lo & 0xfff, ApicAccessType.fetch, lo, hi);
+    const offset = apic ? -1 : this.memory.offsetOf(page);
     const index = cpu.i32[State.contextIndex >> 2];
     claimEntry(cpu, i, lo & ~0xfff, hi, index, page, gpa, offset < 0 ? 0 : (offset - (lo & ~0xfff)) | 0, shift, global);
     const slow = offset < 0 || (this.watchpoints.on && this.watchpoints.watchesPage(linearOf((lo & ~0xfff) >>> 0, hi), gpa, page));
@@ -286,7 +294,9 @@ export class Mmu implements CheckedAccess {
     // With EPT accessed and dirty flags, accesses to guest paging structures count as writes.
     const bits = write || this.ept.marksDirty(cpu) ? EptViolation.read | EptViolation.write : EptViolation.read;
     if (!this.ept.translate(cpu, address, bits, this.tableDetails, false, pagingFacts(cpu))) return -1;
-    return this.ept.walker.page + (address % 4096);
+    const { page } = this.ept.walker;
+    if (onApicAccessPage(cpu, page)) return guestPhysicalApicExit(cpu, address % 4096);
+    return page + (address % 4096);
   }
 
   // Checked access ----------------------------------------------------------------------------------------------------
@@ -305,7 +315,10 @@ export class Mmu implements CheckedAccess {
     if (breakpointsEnabled(cpu) && (access & Access.implicit) === 0) this.noteDataBreakpoints(cpu, lo, hi, size, false);
     const inFirst = Math.min(size, 4096 - (lo & 0xfff));
     if (this.watchpoints.on && inFirst === size) this.watchpoints.noteRead(cpu, this.placeOf(cpu, lo, hi, size, first, -1));
-    if (inFirst === size) return readPhysical(this.memory, cpu.index, first, size);
+    if (inFirst === size) {
+      const from = redirected(this.apicAccesses, cpu, lo, hi, first, size, false);
+      return from < 0 ? undefined : readPhysical(this.memory, cpu.index, from, size);
+    }
     const second = this.hpaOf(cpu, (lo + inFirst) >>> 0, lo + inFirst > 0xffffffff ? this.carry(cpu, hi) : hi, access);
     if (second < 0) return undefined;
     if (this.watchpoints.on) this.watchpoints.noteRead(cpu, this.placeOf(cpu, lo, hi, size, first, second));
@@ -323,9 +336,12 @@ export class Mmu implements CheckedAccess {
     if (breakpointsEnabled(cpu) && (access & Access.implicit) === 0) this.noteDataBreakpoints(cpu, lo, hi, size, true);
     const inFirst = Math.min(size, 4096 - (lo & 0xfff));
     if (inFirst === size) {
-      const whole = (): void => writePhysical(this.memory, cpu.index, first, size, value);
+      const to = redirected(this.apicAccesses, cpu, lo, hi, first, size, true);
+      if (to < 0) return false;
+      const whole = (): void => writePhysical(this.memory, cpu.index, to, size, value);
       if (this.watchpoints.on) this.watchpoints.store(cpu, this.placeOf(cpu, lo, hi, size, first, -1), whole);
       else whole();
+      if (to !== first) this.apicAccesses?.written(cpu, first % 4096);
       return true;
     }
     const second = this.hpaOf(cpu, (lo + inFirst) >>> 0, lo + inFirst > 0xffffffff ? this.carry(cpu, hi) : hi, access);
@@ -398,18 +414,22 @@ export class Mmu implements CheckedAccess {
     }
     if (
       inRegion &&
-      (codeWrites !== this.memory.codeWrites || this.isSpecial(first, write) || (second >= 0 && this.isSpecial(second, write)))
+      (codeWrites !== this.memory.codeWrites || this.isSpecial(cpu, first, write) || (second >= 0 && this.isSpecial(cpu, second, write)))
     )
       return INTERPRET;
     // Registers of devices are touched by an instruction that runs by itself: time is exact then, and what it causes comes right behind it. A
     // device would notice, too, that it is read twice, if a later access of the instruction is watched.
-    if ((this.memory.offsetOf(first) < 0 || (second >= 0 && this.memory.offsetOf(second) < 0)) && watchpoints.leave()) return INTERPRET;
+    if ((this.isDevice(cpu, first) || (second >= 0 && this.isDevice(cpu, second))) && watchpoints.leave()) return INTERPRET;
     const place = watchpoints.on ? this.placeOf(cpu, lo, hi, bytes, first, second) : undefined;
     const watched = place !== undefined && watchpoints.meets(cpu, place, rmw ? 'readWrite' : write ? 'write' : 'read');
     if ((watched || watchpoints.waits) && (inRegion || watchpoints.leave())) return INTERPRET;
-    if (second < 0 && place !== undefined && !watched && !breakpointsEnabled(cpu) && !this.isSpecial(first, write))
+    if (second < 0 && place !== undefined && !watched && !breakpointsEnabled(cpu) && !this.isSpecial(cpu, first, write))
       return RAM_FIRST + first;
     if (second < 0 && !tagIsSlow(cpu, i, write ? TagKind.write : TagKind.read)) return RAM_FIRST + first;
+    const to = redirected(this.apicAccesses, cpu, lo, hi, first, bytes, write);
+    const other = second < 0 ? second : redirected(this.apicAccesses, cpu, 0, 0, second, bytes, write);
+    if (to < 0 || (second >= 0 && other < 0)) return -1;
+    if (rmw && to !== first && redirected(this.apicAccesses, cpu, lo, hi, first, bytes, false) < 0) return -1;
     if (breakpointsEnabled(cpu)) {
       if (!write || rmw) this.noteDataBreakpoints(cpu, lo, hi, bytes, false);
       if (write) this.noteDataBreakpoints(cpu, lo, hi, bytes, true);
@@ -417,12 +437,13 @@ export class Mmu implements CheckedAccess {
     if (watched && (!write || rmw)) watchpoints.noteRead(cpu, place);
     const at = cpu.base + State.scratch + slot * 64;
     if (!write || rmw) {
-      gather(this.memory, cpu.index, first, firstBytes, at);
+      gather(this.memory, cpu.index, to, firstBytes, at);
       if (second >= 0) gather(this.memory, cpu.index, second, bytes - firstBytes, at + firstBytes);
     }
     if (write) {
       const s = this.stores[slot];
-      s.first = first;
+      s.first = to;
+      s.apicOffset = to === first ? -1 : first % 4096;
       s.firstBytes = firstBytes;
       s.second = second;
       s.bytes = bytes;
@@ -431,9 +452,12 @@ export class Mmu implements CheckedAccess {
     return at;
   }
 
+  private isDevice(cpu: VcpuRegisters, hpa: number): boolean {
+    return this.memory.offsetOf(hpa) < 0 || onApicAccessPage(cpu, hpa);
+  }
   /** Outside RAM, or a write to a page that holds code: not for compiled regions, and by no plain pointer. */
-  private isSpecial(hpa: number, write: boolean): boolean {
-    return this.memory.offsetOf(hpa) < 0 || (write && (this.memory.pageFlags[Math.floor(hpa / 4096)] & PageFlag.code) !== 0);
+  private isSpecial(cpu: VcpuRegisters, hpa: number, write: boolean): boolean {
+    return this.isDevice(cpu, hpa) || (write && (this.memory.pageFlags[Math.floor(hpa / 4096)] & PageFlag.code) !== 0);
   }
 
   commitStore(cpu: VcpuRegisters, slot: number): void {
@@ -445,6 +469,7 @@ export class Mmu implements CheckedAccess {
     };
     if (s.place === undefined) commit();
     else this.watchpoints.store(cpu, s.place, commit);
+    if (s.apicOffset >= 0) this.apicAccesses?.written(cpu, s.apicOffset);
   }
 
   /** Decoded code was found at this page: its writes are slow from now on. */
@@ -461,14 +486,6 @@ export const INTERPRET = -2;
 export const NON_CANONICAL = 0x6e63;
 
 const linearOf = (lo: number, hi: number): bigint => (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
-/** Bits 7 to 11 of the qualification of an EPT violation at the translation of a linear address whose walk gave these rights. */
-function pageDetails(cpu: VcpuRegisters, rights: number): number {
-  const details = EptViolation.linearValid | EptViolation.translatedLinear;
-  if (!cpu.model.features.has('ept-violation-details')) return details;
-  const user = rights & Right.user ? EptViolation.userModeAddress : 0;
-  const writable = rights & Right.write ? EptViolation.writablePage : 0;
-  return details | user | writable | (rights & Right.execute ? 0 : EptViolation.executeDisabledPage);
-}
 const isCanonical = (hi: number, fiveLevels: boolean): boolean => {
   const top = (hi | 0) >> (fiveLevels ? 24 : 15);
   return top === 0 || top === -1;

@@ -34,11 +34,14 @@ const intel64: readonly CpuFeature[] = ['nx', 'cx16', 'syscall'];
 const penryn: readonly CpuFeature[] = [...intel64, 'monitor', 'vmx'];
 const haswell: readonly CpuFeature[] = [
   ...penryn, 'vmx-true-controls', 'ept', 'ept-ad', 'unrestricted-guest', 'vpid', 'page1gb', 'pcid', 'invpcid', 'smep', 'fsgsbase',
-  'x2apic', 'tsc-deadline', 'vmfunc', 'vmcs-shadowing', 'rdtscp', 'movbe', 'popcnt', 'lzcnt', 'bmi1', 'bmi2', 'crc32', 'rdrand',
+  'x2apic', 'tsc-deadline', 'vmfunc', 'vmcs-shadowing', 'preemption-timer', 'pause-loop-exiting', 'virtual-x2apic', 'rdtscp', 'movbe', 'popcnt', 'lzcnt', 'bmi1', 'bmi2', 'crc32', 'rdrand',
 ]; // prettier-ignore
 const skylakeServer: readonly CpuFeature[] = [
   ...haswell,
   'mode-based-execute',
+  'tsc-scaling',
+  'apicv',
+  'posted-interrupts',
   'pml',
   'ept-ve',
   'smap',

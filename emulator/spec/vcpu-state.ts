@@ -73,7 +73,7 @@ export const State = {
   vpid: 0x3c0, // i32
   eptMode: 0x3c4, // i32, EptMode of spec/ept
   vmxScratch: 0x3c8, // 10 × i64, free for vmx/ (serialised like everything here)
-  apicAccessPage: 0x418, // f64, address of the APIC-access page in use, -1: none
+  apicAccessPage: 0x418, // f64, address of the APIC-access page in use plus 1, 0: none
   pmlAddress: 0x420, // f64, page-modification log in use with EptMode.logging
   pmlIndex: 0x428, // i32, next entry of that log
   pendingConvertible: 0x42c, // i32, 1: the pending EPT violation may become a virtualization exception
@@ -98,6 +98,7 @@ export const State = {
   vectoringInfo: 0x488, // i32, interruption-information format, bit 31 = valid
   vectoringError: 0x48c, // i32
   vectoringLength: 0x490, // i32
+  nmiUnblocked: 0x494, // i32, the IRET whose fault is under way has ended blocking by NMI
   contextMap: 0x4a0, // 8 × 24 bytes {f64 EPTP, i32 VPID × 4096 + PCID, i32 PKRU, i32 index, i32 used}: remembered TLB contexts
   fetchPage: 0x560, // i64, linear address of the page that instructions are fetched from; 1: none
   fetchHpa: 0x568, // f64, its host-physical address

@@ -57,19 +57,24 @@ export const FeatureControl = { lock: 1n << 0n, vmxInSmx: 1n << 1n, vmxOutsideSm
 /** As firmware leaves it: locked, VMXON allowed outside SMX operation. A guest must also cope with an unlocked 0. */
 export const FEATURE_CONTROL_RESET = FeatureControl.lock | FeatureControl.vmxOutsideSmx;
 
+/** The preemption timer counts down whenever this bit of the TSC changes: IA32_VMX_MISC bits 4:0. */
+export const PREEMPTION_TIMER_RATE = 5;
+
 /** Controls that may be 1, with the feature of the CPU model that each needs. The default1 settings come on top. */
 const ALLOWED: Readonly<Partial<Record<ControlWordId, readonly (string | readonly [string, CpuFeature])[]>>> = {
-  pin: ['externalInterruptExiting', 'nmiExiting'],
+  pin: ['externalInterruptExiting', 'nmiExiting', 'virtualNmis', ['activateVmxPreemptionTimer', 'preemption-timer'], ['processPostedInterrupts', 'posted-interrupts']],
   primary: [
     'interruptWindowExiting', 'useTscOffsetting', 'hltExiting', 'invlpgExiting', 'mwaitExiting', 'rdpmcExiting', 'rdtscExiting', 'cr3LoadExiting', 'cr3StoreExiting',
     'cr8LoadExiting', 'cr8StoreExiting', 'movDrExiting', 'unconditionalIoExiting', 'useIoBitmaps', 'monitorTrapFlag', 'useMsrBitmaps', 'monitorExiting', 'pauseExiting',
-    'activateSecondaryControls',
+    'activateSecondaryControls', 'useTprShadow', 'nmiWindowExiting',
   ],
   secondary: [
     ['enableEpt', 'ept'], 'descriptorTableExiting', ['enableRdtscp', 'rdtscp'], ['enableVpid', 'vpid'], 'wbinvdExiting', ['unrestrictedGuest', 'unrestricted-guest'],
+    'virtualizeApicAccesses', ['virtualizeX2apicMode', 'virtual-x2apic'], ['apicRegisterVirtualization', 'apicv'], ['virtualInterruptDelivery', 'apicv'],
+    ['pauseLoopExiting', 'pause-loop-exiting'], ['rdrandExiting', 'rdrand'], ['rdseedExiting', 'rdseed'], ['enableInvpcid', 'invpcid'], ['useTscScaling', 'tsc-scaling'],
     ['enableVmFunctions', 'vmfunc'], ['vmcsShadowing', 'vmcs-shadowing'], ['enablePml', 'pml'], ['eptViolationVe', 'ept-ve'], ['modeBasedExecuteControl', 'mode-based-execute'],
   ],
-  exit: ['saveDebugControls', 'hostAddressSpaceSize', 'acknowledgeInterruptOnExit', 'saveIa32Pat', 'loadIa32Pat', 'saveIa32Efer', 'loadIa32Efer'],
+  exit: ['saveDebugControls', 'hostAddressSpaceSize', 'acknowledgeInterruptOnExit', 'saveIa32Pat', 'loadIa32Pat', 'saveIa32Efer', 'loadIa32Efer', ['saveVmxPreemptionTimerValue', 'preemption-timer']],
   entry: ['loadDebugControls', 'ia32eModeGuest', 'loadIa32Pat', 'loadIa32Efer'],
 }; // prettier-ignore
 
@@ -199,7 +204,14 @@ export function vmxCapabilities(model: CpuModel): VmxCapabilities {
   const highestIndex = Math.max(...[...fields.keys()].map((e) => encodingParts(e).index));
   // Bit 5: VM exits store IA32_EFER.LMA into “IA-32e mode guest”; bits 6 and 7: activity states HLT and shutdown; bit 29: VMWRITE to any field.
   const shadowing = model.features.has('vmcs-shadowing');
-  const misc = (1n << 5n) | (1n << 6n) | (1n << 7n) | (BigInt(cr3Targets) << 16n) | (shadowing ? 1n << 29n : 0n);
+  // Bits 4:0: the preemption timer's rate.
+  const misc =
+    (model.features.has('preemption-timer') ? BigInt(PREEMPTION_TIMER_RATE) : 0n) |
+    (1n << 5n) |
+    (1n << 6n) |
+    (1n << 7n) |
+    (BigInt(cr3Targets) << 16n) |
+    (shadowing ? 1n << 29n : 0n);
   // Region size, write-back VMCS, INS/OUTS information on VM exits, TRUE capability MSRs.
   const basic = BigInt(VMCS_REVISION) | (BigInt(VmcsRegion.bytes) << 32n) | (6n << 50n) | (1n << 54n) | (trueControls ? 1n << 55n : 0n);
   const msrs = new Map<number, bigint>([

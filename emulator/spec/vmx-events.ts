@@ -3,7 +3,17 @@
  * VM Exits"). One pure function, `intercepts(controls, event)`, decides; hardware and the nested hypervisor use the same one.
  */
 export type InterceptEvent =
-  | { readonly kind: 'instruction'; readonly name: InterceptedInstruction; readonly length: number }
+  | {
+      readonly kind: 'instruction';
+      readonly name: InterceptedInstruction;
+      readonly length: number;
+      /** INVPCID: displacement; MWAIT: 1 when the monitor is armed. */
+      readonly qualification?: bigint;
+      /** RDRAND, RDSEED, INVPCID: the instruction-information field. */
+      readonly information?: number;
+      /** PAUSE: it goes on with a loop for longer than PLE_WINDOW ("PAUSE" in "Instructions That Cause VM Exits Conditionally"). */
+      readonly loop?: boolean;
+    }
   | { readonly kind: 'io'; readonly port: number; readonly size: 1 | 2 | 4; readonly in: boolean; readonly string: boolean; readonly rep: boolean; readonly immediate: boolean; readonly length: number;
       /** INS/OUTS: linear address, segment and address size for the exit information. */
       readonly linear?: bigint; readonly segment?: number; readonly addressSize?: 2 | 4 | 8 } // prettier-ignore
@@ -42,7 +52,10 @@ export type InterceptEvent =
       readonly linear: bigint | undefined;
     }
   | { readonly kind: 'vmfunc'; readonly length: number }
-  | { readonly kind: 'mtf' | 'interrupt-window' | 'nmi-window' };
+  | { readonly kind: 'apic-access'; readonly offset: number; readonly type: number; readonly linear: bigint | undefined }
+  /** A trap-like VM exit that follows APIC virtualization: TPR below threshold, virtualized EOI, APIC write. */
+  | { readonly kind: 'apic'; readonly reason: number; readonly qualification: number }
+  | { readonly kind: 'mtf' | 'interrupt-window' | 'nmi-window' | 'preemption-timer' };
 
 /** Instructions whose exit needs no operand. */
 export type InterceptedInstruction =

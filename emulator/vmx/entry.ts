@@ -10,7 +10,7 @@ import { State } from '../spec/vcpu-state';
 import { VmError } from '../spec/vm-instruction-errors';
 import { OTHER_EVENT } from '../spec/vmcs-formats';
 import { Field } from '../spec/vmcs-fields';
-import { Primary, Secondary } from '../spec/vmx-controls';
+import { Pin, Primary, Secondary } from '../spec/vmx-controls';
 import type { CheckContext, CheckRow } from './checks/check-row';
 import { controlOrHostFailure, describeFailure, guestFailure } from './checks/entry-checks';
 import { vmcsCheckContext } from './checks/vmcs-check-context';
@@ -23,7 +23,9 @@ import type { FailedCheck } from './observer';
 import { LaunchState, type Vmcs } from './vmcs';
 import { currentPointer, currentVmcs, type VmxContext } from './vmx-context';
 import { vmFailInvalid, vmFailValid } from './vm-flags';
-import { Boundary, MonitorTrap, VmxMode, VmxState } from './vmx-state';
+import { startPreemptionTimer } from './preemption-timer';
+import { enterWithVirtualApic } from './virtual-apic';
+import { Boundary, GuestFact, MonitorTrap, VmxMode, VmxState } from './vmx-state';
 
 type EntryInstruction = 'VMLAUNCH' | 'VMRESUME';
 
@@ -124,7 +126,9 @@ function loadGuest(vmx: VmxContext, cpu: Cpu, vmcs: Vmcs, instruction: EntryInst
   cpu.modeChanged();
   // SDM "Operations that Invalidate Cached Mappings": without VPIDs, VM entries invalidate what is cached for VPID 0000H.
   if (!usesVpid) cpu.mmu.flushCurrentContext(cpu);
+  enterWithVirtualApic(vmx, cpu, vmcs, secondary);
   vmx.clock.charge(cpu, 'entry');
+  startPreemptionTimer(vmx, cpu, vmcs);
   vmx.observer.entry(cpu, { instruction, from, rip: cpu.rip, vmcs: vmcs.pointer });
   return Outcome.jumped;
 }
@@ -166,11 +170,19 @@ function loadNonRegisterState(cpu: Cpu, vmcs: Vmcs): void {
     trapInjected || (trap && vectoring) ? MonitorTrap.due : trap ? MonitorTrap.untilFirstBoundary : MonitorTrap.off,
   );
   cpu.setF64(VmxState.trapSteps, 0);
-  const window = (primary & Primary.interruptWindowExiting) !== 0;
-  const boundary = cpu.get32(State.boundary) & 1;
-  cpu.set32(State.boundary, boundary | (trap || trapInjected ? Boundary.monitorTrap : 0) | (window ? Boundary.window : 0));
-  if (primary & Primary.useTscOffsetting) loadSlot(cpu, VmxState.tscOffset, vmcs, Field.tscOffset);
+  let boundary = cpu.get32(State.boundary) & 1;
+  if (trap || trapInjected) boundary |= Boundary.monitorTrap;
+  if (primary & Primary.interruptWindowExiting) boundary |= Boundary.window;
+  if (primary & Primary.nmiWindowExiting) boundary |= Boundary.nmiWindow;
+  cpu.set32(State.boundary, boundary);
+  const pin = vmcs.u32(Field.pinBasedVmExecutionControls);
+  cpu.set32(VmxState.facts, (pin & Pin.nmiExiting ? GuestFact.nmiExiting : 0) | (pin & Pin.virtualNmis ? GuestFact.virtualNmis : 0));
+  cpu.setF64(VmxState.lastPause, 0);
+  const offsets = (primary & Primary.useTscOffsetting) !== 0;
+  if (offsets) loadSlot(cpu, VmxState.tscOffset, vmcs, Field.tscOffset);
   else cpu.set64(VmxState.tscOffset, 0n);
+  if (offsets && secondaryControls(vmcs) & Secondary.useTscScaling) loadSlot(cpu, VmxState.tscMultiplier, vmcs, Field.tscMultiplier);
+  else cpu.set64(VmxState.tscMultiplier, 0n);
 }
 
 /** SDM "Delivery of Pending Debug Exceptions after VM Entry": when the field says nothing, there are none. */

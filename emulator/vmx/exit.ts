@@ -1,10 +1,7 @@
-/**
- * Committing a VM exit: SDM volume 3, "VM Exits": records why, saves the guest, loads the host. Not modelled: NMI unblocking due to IRET
- * in the exit information, pending MTF (bit 28 of the exit reason).
- */
+/** Committing a VM exit: SDM volume 3, "VM Exits": records why, saves the guest, loads the host. Not modelled: SMM. */
 import type { Cpu } from '../cpu/cpu';
 import { exitReasonName, ENTRY_FAILURE_BIT, ExitReason } from '../spec/exit-reasons';
-import { Activity, EventType, FAULT_CLASS_VECTORS, Interruptibility } from '../spec/registers';
+import { Activity, EventType, FAULT_CLASS_VECTORS, Interruptibility, Vector } from '../spec/registers';
 import { Flag, State } from '../spec/vcpu-state';
 import { VMX_ABORT_REASONS } from '../spec/vmcs-formats';
 import { Field } from '../spec/vmcs-fields';
@@ -13,13 +10,23 @@ import { saveGuestRegisters, saveSlot } from './guest-state';
 import { loadHostState } from './host-state';
 import type { ExitDecision } from './intercepts';
 import { loadMsrArea, storeMsrArea } from './msr-areas';
+import { stopPreemptionTimer } from './preemption-timer';
 import type { Vmcs } from './vmcs';
 import { currentVmcs, type VmxContext } from './vmx-context';
 import { VmxState } from './vmx-state';
 
 const VALID = 0x8000_0000;
+const NMI_UNBLOCKING = 1n << 12n;
 /** Pending-debug bits that are recorded: B0..B3, enabled breakpoint, BS. */
 const PENDING_DEBUG_BITS = 0x500f;
+/** VM exits after which debug exceptions of the instruction before are still pending. */
+const KEEPS_PENDING_DEBUG: ReadonlySet<number> = new Set([
+  ExitReason.INIT_SIGNAL,
+  ExitReason.TPR_BELOW_THRESHOLD,
+  ExitReason.VIRTUALIZED_EOI,
+  ExitReason.APIC_WRITE,
+  ExitReason.MONITOR_TRAP_FLAG,
+]);
 /** VMX-abort indicators: SDM "VMX Aborts". */
 const AbortReason = { savingMsrs: 1, hostPdptes: 2, loadingHostMsrs: 4 } as const;
 
@@ -30,6 +37,7 @@ export function commitExit(vmx: VmxContext, cpu: Cpu, decision: ExitDecision): v
   const instructionLength = recordInformation(cpu, vmcs, decision, vectoring);
   const changed = saveGuestRegisters(cpu, vmcs, rflagsImage(cpu, decision, vectoring)) | saveNonRegisterState(cpu, vmcs, decision);
   cpu.u32[VmxState.changed >> 2] |= changed;
+  stopPreemptionTimer(vmx, cpu, vmcs);
   const { vmcs: view } = vmx;
   const stored = storeMsrArea(vmx, cpu, view.address(Field.vmExitMsrStoreAddress), view.u32(Field.vmExitMsrStoreCount));
   vmx.clock.charge(cpu, 'exit');
@@ -89,11 +97,14 @@ function recordInformation(cpu: Cpu, vmcs: Vmcs, d: ExitDecision, vectoring: num
   // An exit during delivery of a software interrupt or exception reports the length of that instruction.
   const softwareDelivery = isVectoring && vectoringType >= EventType.softwareInterrupt && vectoringType <= EventType.softwareException;
   const length = softwareDelivery ? cpu.get32(State.vectoringLength) : d.instructionLength;
+  const unblocked = nmiUnblocking(cpu, d, isVectoring);
   vmcs.setU32(Field.vmExitReason, d.reason);
-  vmcs.setU64(Field.exitQualification, d.qualification);
+  vmcs.setU64(Field.exitQualification, unblocked === 'qualification' ? d.qualification | NMI_UNBLOCKING : d.qualification);
   vmcs.setU64(Field.guestLinearAddress, d.linear ?? 0n);
   vmcs.setU64(Field.guestPhysicalAddress, d.gpa === undefined ? 0n : BigInt(d.gpa));
-  vmcs.setU32(Field.vmExitInterruptionInformation, d.interruptionInformation);
+  const information =
+    unblocked === 'interruption information' ? d.interruptionInformation | Number(NMI_UNBLOCKING) : d.interruptionInformation;
+  vmcs.setU32(Field.vmExitInterruptionInformation, information);
   vmcs.setU32(Field.vmExitInterruptionErrorCode, d.interruptionErrorCode);
   vmcs.setU32(Field.idtVectoringInformation, isVectoring ? vectoring & 0x8000_0fff : 0);
   vmcs.setU32(Field.idtVectoringErrorCode, isVectoring && vectoring & 0x800 ? cpu.get32(State.vectoringError) : 0);
@@ -103,6 +114,17 @@ function recordInformation(cpu: Cpu, vmcs: Vmcs, d: ExitDecision, vectoring: num
   const injection = vmcs.u32(Field.vmEntryInterruptionInformation);
   cpu.u32[VmxState.changed >> 2] |= vmcs.saveHalves(Field.vmEntryInterruptionInformation, injection & ~VALID, 0);
   return length;
+}
+
+/**
+ * Where “NMI unblocking due to IRET” is reported: the fault or EPT violation of an IRET that ended blocking by NMI, or virtual-NMI blocking, and no
+ * exit during event delivery and no double fault ("Information About NMI Unblocking Due to IRET").
+ */
+function nmiUnblocking(cpu: Cpu, d: ExitDecision, delivering: boolean): 'interruption information' | 'qualification' | undefined {
+  if (cpu.get32(State.nmiUnblocked) === 0 || delivering) return undefined;
+  if (d.reason === ExitReason.EXCEPTION_NMI)
+    return (d.interruptionInformation & 0xff) === Vector.DF ? undefined : 'interruption information';
+  return d.reason === ExitReason.EPT_VIOLATION || d.reason === ExitReason.PML_FULL ? 'qualification' : undefined;
 }
 
 /** RFLAGS as it is saved: SDM "Saving RIP, RSP, RFLAGS, and SSP". */
@@ -127,8 +149,8 @@ function saveNonRegisterState(cpu: Cpu, vmcs: Vmcs, d: ExitDecision): number {
   const interruptibility = cpu.get32(State.interruptibility);
   let changed = vmcs.saveHalves(Field.guestActivityState, cpu.get32(State.activity), 0);
   changed |= vmcs.saveHalves(Field.guestInterruptibilityState, interruptibility, 0);
-  // SDM "Saving Non-Register State": debug exceptions stay pending across MTF VM exits, and while MOV SS blocks them.
-  const keepsPending = d.reason === ExitReason.MONITOR_TRAP_FLAG || (interruptibility & Interruptibility.blockingByMovSs) !== 0;
+  // SDM "Saving Non-Register State": debug exceptions stay pending across these VM exits, and while MOV SS blocks them.
+  const keepsPending = KEEPS_PENDING_DEBUG.has(d.reason) || (interruptibility & Interruptibility.blockingByMovSs) !== 0;
   const pending = keepsPending ? cpu.get32(State.pendingDebug) & PENDING_DEBUG_BITS : 0;
   changed |= vmcs.saveHalves(Field.guestPendingDebugExceptions, pending, 0);
   if (cpu.getF64(State.eptPointer) !== 0 && !cpu.longMode) {

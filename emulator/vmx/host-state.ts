@@ -10,7 +10,7 @@ import { clearEptState } from './ept-state';
 import { CR0_KEPT, loadSlot, setLongMode } from './guest-state';
 import { secondaryControls } from './intercepts';
 import type { Vmcs } from './vmcs';
-import { MonitorTrap, VmxMode, VmxState } from './vmx-state';
+import { GuestFact, MonitorTrap, VmxMode, VmxState } from './vmx-state';
 
 const CODE64 = 0xa09b;
 const CODE32 = 0xc09b;
@@ -70,7 +70,11 @@ export function loadHostState(cpu: Cpu, vmcs: Vmcs, byNmi: boolean): boolean {
 
   // Non-register state: active, nothing pending; blocking by NMI stays as the guest had it
   cpu.set32(State.activity, 0);
-  cpu.set32(State.interruptibility, byNmi ? BLOCKING_BY_NMI : cpu.get32(State.interruptibility) & BLOCKING_BY_NMI);
+  // With virtual NMIs the guest's bit is no blocking of NMIs.
+  const virtualNmis = (cpu.get32(VmxState.facts) & GuestFact.virtualNmis) !== 0;
+  const blocking = virtualNmis ? 0 : cpu.get32(State.interruptibility) & BLOCKING_BY_NMI;
+  cpu.set32(State.interruptibility, byNmi ? BLOCKING_BY_NMI : blocking);
+  cpu.set32(VmxState.facts, 0);
   cpu.set32(State.pendingDebug, 0);
   cpu.set32(State.pendingEventInfo, 0);
   cpu.set32(State.vectoringInfo, 0);
@@ -80,6 +84,9 @@ export function loadHostState(cpu: Cpu, vmcs: Vmcs, byNmi: boolean): boolean {
   cpu.set32(State.boundary, 0);
   cpu.set32(VmxState.monitorTrap, MonitorTrap.off);
   cpu.set64(VmxState.tscOffset, 0n);
+  cpu.set64(VmxState.tscMultiplier, 0n);
+  cpu.setF64(State.deadline, 0);
+  cpu.setF64(State.apicAccessPage, 0);
 
   // Translations
   clearEptState(cpu);

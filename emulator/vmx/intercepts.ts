@@ -1,7 +1,7 @@
 /**
  * Which events cause VM exits, and what the exit records: SDM volume 3, "Instructions That Cause VM Exits", "Other Causes of VM Exits",
  * "Recording VM-Exit Information". One pure function over the control fields, used by hardware and by a nested hypervisor alike.
- * Not modelled: PAUSE-loop exiting and the XSS-, ENCLS-, ENCLV- and PCONFIG-exiting bitmaps (the capability MSRs do not offer them).
+ * Not modelled: the XSS-, ENCLS-, ENCLV- and PCONFIG-exiting bitmaps (the capability MSRs do not offer them).
  */
 import { ExitReason } from '../spec/exit-reasons';
 import { EventType } from '../spec/registers';
@@ -120,13 +120,15 @@ export function intercepts(controls: InterceptControls, event: InterceptEvent): 
   const primary = f.u32(Field.primaryProcessorBasedVmExecutionControls);
   switch (event.kind) {
     case 'instruction': {
+      if (event.name === 'PAUSE' && event.loop && secondaryControls(f) & Secondary.pauseLoopExiting)
+        return instructionExit(ExitReason.PAUSE, event.length);
       const rule = INSTRUCTIONS[event.name];
       if (rule === 'never') return undefined;
       if (rule !== 'always') {
         if (rule.primary !== undefined && !(primary & rule.primary)) return undefined;
         if (rule.secondary !== undefined && !(secondaryControls(f) & rule.secondary)) return undefined;
       }
-      return instructionExit(ExitReason[event.name], event.length);
+      return instructionExit(ExitReason[event.name], event.length, event.qualification, event.information);
     }
     case 'vmx': {
       const reason = VMX_INSTRUCTIONS[event.name];
@@ -191,6 +193,17 @@ export function intercepts(controls: InterceptControls, event: InterceptEvent): 
       return exit(ExitReason.PML_FULL, { resumeFlag: 'set-unless-delivering', duringDelivery: true });
     case 'vmfunc':
       return instructionExit(ExitReason.VMFUNC, event.length);
+    case 'apic-access':
+      return exit(ExitReason.APIC_ACCESS, {
+        qualification: BigInt(event.offset | (event.type << 12)),
+        linear: event.linear,
+        resumeFlag: 'set-unless-delivering',
+        duringDelivery: true,
+      });
+    case 'apic':
+      return exit(event.reason, { qualification: BigInt(event.qualification) });
+    case 'preemption-timer':
+      return exit(ExitReason.VMX_PREEMPTION_TIMER);
     case 'mtf':
       return exit(ExitReason.MONITOR_TRAP_FLAG);
     case 'interrupt-window':

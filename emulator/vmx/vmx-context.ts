@@ -14,7 +14,7 @@ export interface VmxContext {
   readonly capabilities: VmxCapabilities;
   readonly observer: VmxObserver;
   readonly msrs: MsrAccess;
-  readonly clock: Pick<ClockPort, 'charge'>;
+  readonly clock: Pick<ClockPort, 'charge' | 'now'>;
   /** View that is moved to the current VMCS at the beginning of each operation. */
   readonly vmcs: Vmcs;
   readonly controls: InterceptControls;

@@ -6,14 +6,17 @@ import type { Cpu } from '../cpu/cpu';
 import { Outcome } from '../cpu/outcome';
 import type { BoundaryStage, ClockPort, InterruptPort, VmxInstruction, VmxPort } from '../cpu/ports';
 import type { PhysicalMemory } from '../memory/physical-memory';
+import { type ApicAccessPage, ApicAccessType } from '../mmu/apic-access-page';
 import type { CpuModel } from '../spec/cpu-model';
 import { ExitReason } from '../spec/exit-reasons';
-import { Interruptibility } from '../spec/registers';
-import { Flag, State } from '../spec/vcpu-state';
+import { Activity } from '../spec/registers';
+import { State } from '../spec/vcpu-state';
 import { Field } from '../spec/vmcs-fields';
 import { FEATURE_CONTROL_RESET, vmxCapabilities, VmxMsr, type VmxCapabilities } from '../spec/vmx-capabilities';
 import { ExitControl, Pin, Secondary } from '../spec/vmx-controls';
 import type { InterceptEvent } from '../spec/vmx-events';
+import { ApicAccesses, readVirtualCr8, readVirtualMsr, writeVirtualCr8, writeVirtualMsr } from './apic-accesses';
+import { boundaryEvent, virtualInterruptDue } from './boundary';
 import { ALL_CHANGED } from './changes';
 import { clearEptState } from './ept-state';
 import { commitExit } from './exit';
@@ -21,14 +24,14 @@ import { executeVmx } from './instructions';
 import { intercepts, secondaryControls } from './intercepts';
 import type { MsrAccess } from './msr-access';
 import type { VmxObserver } from './observer';
+import { pauseLoopFound } from './pause-loop';
+import { VirtualApic } from './virtual-apic';
 import { Vmcs } from './vmcs';
 import { convertToException } from './virtualization-exception';
 import { currentVmcs, type VmxContext } from './vmx-context';
-import { Boundary, MonitorTrap, VmxMode, VmxState } from './vmx-state';
+import { GuestFact, MonitorTrap, VmxMode, VmxState } from './vmx-state';
 
 const CR0_PE_PG = 0x8000_0001n;
-/** Pending-debug bits that mean that a #DB is due: an enabled breakpoint or BS. */
-const DEBUG_DUE = 0x5000;
 
 /** What a failed access can leave pending, by exit reason. */
 const PENDING_EXITS: Readonly<Record<number, 'ept-violation' | 'ept-misconfiguration' | 'pml-full'>> = {
@@ -39,8 +42,10 @@ const PENDING_EXITS: Readonly<Record<number, 'ept-violation' | 'ept-misconfigura
 
 export interface Vmx extends VmxPort {
   readonly capabilities: VmxCapabilities;
-  /** What RDTSC and RDMSR of the TSC add in VMX non-root operation: the TSC offset, or 0. */
-  tscOffset(cpu: Cpu): bigint;
+  /** What RDTSC, RDTSCP and RDMSR of the TSC give: in VMX non-root operation scaled and offset as the controls have it. */
+  guestTsc(cpu: Cpu, tsc: bigint): bigint;
+  /** What the MMU asks about accesses to the APIC-access page. */
+  readonly apicAccesses: ApicAccessPage;
   /** Instructions that are #UD in VMX non-root operation because their enabling control is 0. */
   disabledByControls(cpu: Cpu, name: 'RDTSCP' | 'INVPCID' | 'XSAVES' | 'XRSTORS'): boolean;
 }
@@ -50,8 +55,8 @@ export interface VmxParts {
   readonly model: CpuModel;
   readonly observer: VmxObserver;
   readonly msrs: MsrAccess;
-  readonly clock: Pick<ClockPort, 'charge'>;
-  readonly interrupts: Pick<InterruptPort, 'acknowledge'>;
+  readonly clock: Pick<ClockPort, 'charge' | 'now'>;
+  readonly interrupts: Pick<InterruptPort, 'acknowledge' | 'endOfInterrupt'>;
 }
 
 export function createVmx(parts: VmxParts): Vmx {
@@ -70,18 +75,22 @@ export function createVmx(parts: VmxParts): Vmx {
 
 class VmxImplementation implements Vmx {
   readonly capabilities: VmxCapabilities;
+  readonly apicAccesses: ApicAccessPage;
 
   constructor(
     private readonly context: VmxContext,
     private readonly interrupts: VmxParts['interrupts'],
   ) {
     this.capabilities = context.capabilities;
+    this.apicAccesses = new ApicAccesses(context);
   }
 
   intercept(cpu: Cpu, event: InterceptEvent): boolean {
     if (!cpu.vmxNonRoot) return false;
     currentVmcs(this.context, cpu);
-    const decision = intercepts(this.context.controls, event);
+    const pause = event.kind === 'instruction' && event.name === 'PAUSE';
+    const asked = pause ? { ...event, loop: pauseLoopFound(this.context, cpu) } : event;
+    const decision = intercepts(this.context.controls, asked);
     if (decision === undefined) return false;
     commitExit(this.context, cpu, decision);
     return true;
@@ -93,10 +102,21 @@ class VmxImplementation implements Vmx {
 
   commitPendingExit(cpu: Cpu): boolean {
     if (convertToException(this.context, cpu)) return false;
-    const kind = PENDING_EXITS[cpu.get32(State.pendingReason)];
+    const reason = cpu.get32(State.pendingReason);
+    if (reason === ExitReason.APIC_ACCESS) {
+      const details = Number(cpu.get64(State.pendingQualification));
+      const type = details >> 12;
+      const linear = type < ApicAccessType.guestPhysicalDelivery ? cpu.get64(State.pendingLinear) : undefined;
+      this.intercept(cpu, { kind: 'apic-access', offset: details & 0xfff, type, linear });
+      return this.nothingPending(cpu);
+    }
+    const kind = PENDING_EXITS[reason];
     const qualification = cpu.get64(State.pendingQualification);
     const linear = qualification & 0x80n ? cpu.get64(State.pendingLinear) : undefined;
     this.intercept(cpu, { kind, qualification, gpa: cpu.getF64(State.pendingGpa), linear });
+    return this.nothingPending(cpu);
+  }
+  private nothingPending(cpu: Cpu): true {
     cpu.set32(State.pendingKind, 0);
     cpu.set32(State.pendingReason, 0);
     return true;
@@ -135,52 +155,54 @@ class VmxImplementation implements Vmx {
   }
 
   atBoundary(cpu: Cpu, stage: BoundaryStage): boolean {
-    const boundary = cpu.get32(State.boundary);
-    switch (stage) {
-      case 'monitor-trap':
-        return (boundary & Boundary.monitorTrap) !== 0 && this.monitorTrapDue(cpu) && this.intercept(cpu, { kind: 'mtf' });
-      case 'interrupt-window':
-        return (boundary & Boundary.window) !== 0 && windowOpen(cpu) && this.intercept(cpu, { kind: 'interrupt-window' });
-      default:
-        return false;
-    }
+    const event = boundaryEvent(cpu, stage);
+    return event !== undefined && this.intercept(cpu, event);
+  }
+  virtualInterrupt(cpu: Cpu): number {
+    return virtualInterruptDue(cpu) ? new VirtualApic(this.context, cpu).takeInterrupt() : -1;
   }
 
   externalInterrupt(cpu: Cpu): 'exited' | 'consumed' | 'deliver' {
     const vmcs = currentVmcs(this.context, cpu);
-    if (!(vmcs.u32(Field.pinBasedVmExecutionControls) & Pin.externalInterruptExiting)) return 'deliver';
+    const pin = vmcs.u32(Field.pinBasedVmExecutionControls);
+    if (!(pin & Pin.externalInterruptExiting) || cpu.get32(State.activity) > Activity.hlt) return 'deliver';
     const acknowledges = (vmcs.u32(Field.primaryVmExitControls) & ExitControl.acknowledgeInterruptOnExit) !== 0;
     const vector = acknowledges ? this.interrupts.acknowledge(cpu.index) : 0;
+    if (pin & Pin.processPostedInterrupts && vector === vmcs.u32(Field.postedInterruptNotificationVector)) {
+      this.interrupts.endOfInterrupt(cpu.index);
+      new VirtualApic(this.context, cpu).processPosted();
+      return 'consumed';
+    }
     return this.intercept(cpu, { kind: 'external-interrupt', vector }) ? 'exited' : 'deliver';
   }
 
   usesVirtualNmis(cpu: Cpu): boolean {
-    return (currentVmcs(this.context, cpu).u32(Field.pinBasedVmExecutionControls) & Pin.virtualNmis) !== 0;
+    return (cpu.get32(VmxState.facts) & GuestFact.virtualNmis) !== 0;
+  }
+  iretUnblocksNmis(cpu: Cpu): boolean {
+    const facts = cpu.get32(VmxState.facts);
+    return (facts & GuestFact.nmiExiting) === 0 || (facts & GuestFact.virtualNmis) !== 0;
+  }
+  readVirtualCr8(cpu: Cpu): bigint | undefined {
+    return readVirtualCr8(this.context, cpu);
+  }
+  writeVirtualCr8(cpu: Cpu, value: bigint): boolean {
+    return writeVirtualCr8(this.context, cpu, Number(value & 15n));
+  }
+  readVirtualMsr(cpu: Cpu, index: number): bigint | undefined {
+    return readVirtualMsr(this.context, cpu, index);
+  }
+  writeVirtualMsr(cpu: Cpu, index: number, value: bigint): 'written' | 'fault' | undefined {
+    return writeVirtualMsr(this.context, cpu, index, value);
   }
 
   blocksInit(cpu: Cpu): boolean {
     return cpu.get32(State.vmxMode) === VmxMode.root;
   }
 
-  /** The exit is due at the boundary after the first step, or at once when an event was injected: SDM "Monitor Trap Flag". */
-  private monitorTrapDue(cpu: Cpu): boolean {
-    const steps = cpu.getF64(State.steps);
-    switch (cpu.get32(VmxState.monitorTrap)) {
-      case MonitorTrap.due:
-        return true;
-      case MonitorTrap.untilFirstBoundary:
-        cpu.set32(VmxState.monitorTrap, MonitorTrap.afterStep);
-        cpu.setF64(VmxState.trapSteps, steps);
-        return false;
-      case MonitorTrap.afterStep:
-        return steps !== cpu.getF64(VmxState.trapSteps);
-      default:
-        return false;
-    }
-  }
-
-  tscOffset(cpu: Cpu): bigint {
-    return cpu.get64(VmxState.tscOffset);
+  guestTsc(cpu: Cpu, tsc: bigint): bigint {
+    const multiplier = cpu.get64(VmxState.tscMultiplier);
+    return (multiplier === 0n ? tsc : (tsc * multiplier) >> 48n) + cpu.get64(VmxState.tscOffset);
   }
 
   disabledByControls(cpu: Cpu, name: 'RDTSCP' | 'INVPCID' | 'XSAVES' | 'XRSTORS'): boolean {
@@ -202,15 +224,10 @@ export function resetVmx(cpu: Cpu): void {
   clearEptState(cpu);
   cpu.set32(VmxState.monitorTrap, MonitorTrap.off);
   cpu.set64(VmxState.tscOffset, 0n);
+  cpu.set64(VmxState.tscMultiplier, 0n);
+  cpu.setF64(State.deadline, 0);
+  cpu.setF64(State.apicAccessPage, 0);
+  cpu.setF64(VmxState.lastApicPage, 0);
   cpu.set32(VmxState.changed, ALL_CHANGED);
   if (cpu.model.features.has('vmx')) cpu.set64(State.featureControl, FEATURE_CONTROL_RESET);
-}
-
-/** An external interrupt could be delivered before the next instruction: SDM "Interrupt-Window Exiting and Virtual-Interrupt Delivery". */
-function windowOpen(cpu: Cpu): boolean {
-  if (!(cpu.get32(State.systemFlags) & Flag.IF)) return false;
-  if (cpu.get32(State.interruptibility) & (Interruptibility.blockingBySti | Interruptibility.blockingByMovSs)) return false;
-  // A shutdown or wait-for-SIPI processor waits; an injected event or a pending debug exception comes first.
-  if (cpu.get32(State.activity) > 1 || cpu.get32(State.pendingEventInfo) >>> 31) return false;
-  return (cpu.get32(State.pendingDebug) & DEBUG_DUE) === 0;
 }

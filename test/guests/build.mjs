@@ -100,6 +100,10 @@ export const images = [
     path: join(folder, 'modes', `${name}.elf`),
     build: (output) => buildAssembly(join(folder, 'modes', `${name}.asm`), output),
   })),
+  ...['ept'].map((name) => ({
+    path: join(folder, 'vmx', `${name}.elf`),
+    build: (output) => buildAssembly(join(folder, 'vmx', `${name}.asm`), output),
+  })),
 ];
 
 function main(check) {

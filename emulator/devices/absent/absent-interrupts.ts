@@ -8,6 +8,7 @@ export function absentInterrupts(): InterruptPort {
   return {
     pending: () => -1,
     acknowledge: none,
+    endOfInterrupt: () => undefined,
     readCr8: () => 0,
     writeCr8: () => undefined,
     apicBase: () => 0n,
@@ -15,7 +16,6 @@ export function absentInterrupts(): InterruptPort {
     readMsr: () => undefined,
     writeMsr: () => false,
     sendIpi: () => undefined,
-    endOfInterrupt: () => undefined,
     initialize: () => undefined,
     mayInterrupt: () => false,
   };

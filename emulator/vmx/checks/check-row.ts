@@ -137,3 +137,30 @@ export function fixedBits(c: VmcsReader, field: VmcsField, fixed0: bigint, fixed
   const may1 = Number(fixed1) | unchecked;
   return (value & must1) === must1 && (value & ~may1) === 0 && c.high32(field) === 0;
 }
+
+export const secondaryIs = (c: VmcsReader, control: number): boolean => (secondary(c) & control) !== 0;
+
+/** Two rows for a page whose address is used when `used` holds. */
+export function pageAddress(
+  field: VmcsField,
+  control: string,
+  conditions: readonly VmcsField[],
+  used: (c: CheckContext) => boolean,
+): CheckRowInit[] {
+  return [
+    {
+      name: `${field.name}: alignment`,
+      sentence: `If “${control}” is 1, bits 11:0 of ${field.name} must be 0.`,
+      fields: [field],
+      conditions,
+      holds: (c) => !used(c) || pageAligned(c, field),
+    },
+    {
+      name: `${field.name}: physical-address width`,
+      sentence: `If “${control}” is 1, ${field.name} must not set any bit beyond the processor's physical-address width.`,
+      fields: [field],
+      conditions,
+      holds: (c) => !used(c) || withinPhysicalWidth(c, field),
+    },
+  ];
+}

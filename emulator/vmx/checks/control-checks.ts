@@ -2,13 +2,14 @@
  * Checks on VM-execution, VM-exit and VM-entry control fields: SDM volume 3, "Checks on VMX Controls". Rules about controls that the
  * capability MSRs do not allow are left out: the reserved-bit rows refuse those controls.
  */
+import { APIC_AND_NMI_CHECKS } from './apic-control-checks';
 import { OTHER_EVENT } from '../../spec/vmcs-formats';
 import { EventType, VECTORS_WITH_ERROR_CODE } from '../../spec/registers';
 import { Field, type VmcsField } from '../../spec/vmcs-fields';
 import { VmxMsr } from '../../spec/vmx-capabilities';
-import { Primary, Secondary } from '../../spec/vmx-controls';
+import { ExitControl, Pin, Primary, Secondary } from '../../spec/vmx-controls';
 import {
-  eptEnabled, pageAligned, primary, secondary, SECONDARY_FIELDS, section, unrestrictedGuest, withinPhysicalWidth, type CheckContext, type CheckRow, type CheckRowInit,
+  eptEnabled, exitControl, pageAddress, primary, secondary, SECONDARY_FIELDS, secondaryIs, section, unrestrictedGuest, withinPhysicalWidth, type CheckContext, type CheckRow, type CheckRowInit,
 } from './check-row'; // prettier-ignore
 
 const PRIMARY_FIELD = Field.primaryProcessorBasedVmExecutionControls;
@@ -29,31 +30,6 @@ function reservedBits(name: string, field: VmcsField, msr: number, capability: '
   };
 }
 
-/** Two rows for a page whose address is used when `used` holds. */
-function pageAddress(
-  field: VmcsField,
-  control: string,
-  conditions: readonly VmcsField[],
-  used: (c: CheckContext) => boolean,
-): CheckRowInit[] {
-  return [
-    {
-      name: `${field.name}: alignment`,
-      sentence: `If “${control}” is 1, bits 11:0 of ${field.name} must be 0.`,
-      fields: [field],
-      conditions,
-      holds: (c) => !used(c) || pageAligned(c, field),
-    },
-    {
-      name: `${field.name}: physical-address width`,
-      sentence: `If “${control}” is 1, ${field.name} must not set any bit beyond the processor's physical-address width.`,
-      fields: [field],
-      conditions,
-      holds: (c) => !used(c) || withinPhysicalWidth(c, field),
-    },
-  ];
-}
-
 /** The rules of an MSR area with `count` entries. */
 function msrArea(address: VmcsField, count: VmcsField): CheckRowInit[] {
   return [
@@ -72,7 +48,6 @@ function msrArea(address: VmcsField, count: VmcsField): CheckRowInit[] {
   ]; // prettier-ignore
 }
 
-const secondaryIs = (c: CheckContext, control: number): boolean => (secondary(c) & control) !== 0;
 /** VM function 0. */
 const switchesEptp = (c: CheckContext): boolean =>
   secondaryIs(c, Secondary.enableVmFunctions) && (c.u32(Field.vmFunctionControls) & 1) !== 0;
@@ -101,6 +76,7 @@ const executionControls: readonly CheckRow[] = section('VM-Execution Control Fie
   ...pageAddress(Field.ioBitmapA, 'use I/O bitmaps', [PRIMARY_FIELD], usesIoBitmaps),
   ...pageAddress(Field.ioBitmapB, 'use I/O bitmaps', [PRIMARY_FIELD], usesIoBitmaps),
   ...pageAddress(Field.msrBitmaps, 'use MSR bitmaps', [PRIMARY_FIELD], usesMsrBitmaps),
+  ...APIC_AND_NMI_CHECKS,
   {
     name: 'VIRTUAL_PROCESSOR_IDENTIFIER',
     sentence: 'If “enable VPID” is 1, the virtual-processor identifier must not be 0000H.',
@@ -202,6 +178,14 @@ export function eptpValid(eptVpidCap: bigint, maxPhyAddr: number, eptp: bigint):
 
 const exitControls: readonly CheckRow[] = section('VM-Exit Control Fields', 'control', [
   reservedBits('primary VM-exit controls', Field.primaryVmExitControls, VmxMsr.trueExitCtls, 'exit'),
+  {
+    name: '“save VMX-preemption timer value” needs the timer',
+    sentence: 'If “activate VMX-preemption timer” is 0, “save VMX-preemption timer value” must also be 0.',
+    fields: [Field.primaryVmExitControls, Field.pinBasedVmExecutionControls],
+    holds: (c) =>
+      !exitControl(c, ExitControl.saveVmxPreemptionTimerValue) ||
+      (c.u32(Field.pinBasedVmExecutionControls) & Pin.activateVmxPreemptionTimer) !== 0,
+  },
   ...msrArea(Field.vmExitMsrStoreAddress, Field.vmExitMsrStoreCount),
   ...msrArea(Field.vmExitMsrLoadAddress, Field.vmExitMsrLoadCount),
 ]);

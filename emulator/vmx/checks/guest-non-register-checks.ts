@@ -1,11 +1,11 @@
 /**
  * Checks on guest non-register state and page-directory-pointer-table entries: SDM volume 3, "Checks on Guest Non-Register State",
- * "Checks on Guest Page-Directory-Pointer-Table Entries". Left out: rules for entry to SMM, enclaves, virtual NMIs and RTM, which this
+ * "Checks on Guest Page-Directory-Pointer-Table Entries". Left out: rules for entry to SMM, enclaves and RTM, which this
  * processor does not have (the bits must be 0).
  */
 import { EventType } from '../../spec/registers';
 import { OTHER_EVENT } from '../../spec/vmcs-formats';
-import { Secondary } from '../../spec/vmx-controls';
+import { Pin, Secondary } from '../../spec/vmx-controls';
 import { Field, SHADOW_INDICATOR, VMCS_REVISION, type VmcsField } from '../../spec/vmcs-fields';
 import {
   eptEnabled,
@@ -25,6 +25,7 @@ const PENDING = Field.guestPendingDebugExceptions;
 const LINK = Field.vmcsLinkPointer;
 const BLOCKING_BY_STI = 1;
 const BLOCKING_BY_MOV_SS = 2;
+const BLOCKING_BY_NMI = 8;
 
 const injectedType = (c: CheckContext): number => (c.u32(INFO) & 0x8000_0000 ? (c.u32(INFO) >> 8) & 7 : -1);
 const injectedVector = (c: CheckContext): number => c.u32(INFO) & 0xff;
@@ -116,6 +117,16 @@ const nonRegister = section('Checks on Guest Non-Register State', 'guest', [
     sentence: 'Blocking by SMI must be 0 if the processor is not in system-management mode.',
     fields: [INTERRUPTIBILITY],
     holds: (c) => (c.u32(INTERRUPTIBILITY) & 4) === 0,
+  },
+  {
+    name: 'GUEST_INTERRUPTIBILITY_STATE: injected NMI with virtual NMIs',
+    sentence: 'If “virtual NMIs” is 1 and VM entry injects a non-maskable interrupt, blocking by NMI (bit 3) must be 0.',
+    fields: [INTERRUPTIBILITY, INFO],
+    conditions: [Field.pinBasedVmExecutionControls],
+    holds: (c) =>
+      (c.u32(Field.pinBasedVmExecutionControls) & Pin.virtualNmis) === 0 ||
+      injectedType(c) !== EventType.nmi ||
+      (c.u32(INTERRUPTIBILITY) & BLOCKING_BY_NMI) === 0,
   },
   {
     name: 'GUEST_PENDING_DEBUG_EXCEPTIONS: reserved bits',

@@ -170,6 +170,12 @@ export function makeCpu({ mode, cpl = 0 }: Setup): TestCpu {
         externalInterrupt: () => 'deliver',
         usesVirtualNmis: () => false,
         blocksInit: () => false,
+        virtualInterrupt: () => -1,
+        iretUnblocksNmis: () => true,
+        readVirtualCr8: () => undefined,
+        writeVirtualCr8: () => false,
+        readVirtualMsr: () => undefined,
+        writeVirtualMsr: () => undefined,
       },
       io: { in: () => t.portValue, out: (_c, port, size, value) => void log.out.push([port, size, value]) },
       clock: {

@@ -195,7 +195,8 @@ describe('VMX capabilities', () => {
     assert.equal(without.fields.has(Field.guestCr3.encoding), true);
     assert.equal(without.msrs.has(0x48c), false);
     assert.equal(caps.fields.has(Field.eptPointer.encoding), true);
-    assert.equal(caps.fields.has(Field.virtualApicAddress.encoding), false);
+    assert.equal(caps.fields.has(Field.virtualApicAddress.encoding), true);
+    assert.equal(caps.fields.has(Field.hlatPointer.encoding), false);
   });
   it('allow in CR4 what MOV to CR4 allows', () => {
     for (const model of [defaultCpuModel, FULL_MODEL]) assert.equal(vmxCapabilities(model).cr4Fixed1, cr4Allowed(makeBench(model).cpu));

@@ -44,13 +44,13 @@ add(
   7,
   'primary processor-based VM-execution controls: reserved bits',
   { primaryProcessorBasedVmExecutionControls: PRIMARY | 0x80 },
-  { primaryProcessorBasedVmExecutionControls: PRIMARY | 0x20_0000 },
+  { primaryProcessorBasedVmExecutionControls: PRIMARY | 0x2_0000 },
 );
 add(
   7,
   'secondary processor-based VM-execution controls: reserved bits',
   { secondaryProcessorBasedVmExecutionControls: 0x4e },
-  { secondaryProcessorBasedVmExecutionControls: 0x4f },
+  { secondaryProcessorBasedVmExecutionControls: 0x8000_004e },
 );
 add(7, 'CR3_TARGET_COUNT', { cr3TargetCount: 4 }, { cr3TargetCount: 5 });
 for (const [id, name] of [
@@ -121,6 +121,99 @@ page('virtualizationExceptionInformationAddress', 'VIRTUALIZATION_EXCEPTION_INFO
   [SECONDARY_FIELD]: (1 << 18) | SECONDARY.ept,
 });
 
+// The virtual APIC, NMIs, posted interrupts
+const PRIMARY_FIELD = 'primaryProcessorBasedVmExecutionControls';
+const PIN_FIELD = 'pinBasedVmExecutionControls';
+const TPR_SHADOW: Values = { [PRIMARY_FIELD]: PRIMARY | (1 << 21), virtualApicAddress: 0x7000 };
+const APIC = { accesses: 1, x2apic: 0x10, registers: 0x100, delivery: 0x200 };
+page('virtualApicAddress', 'VIRTUAL_APIC_ADDRESS', TPR_SHADOW);
+add(
+  7,
+  'TPR_THRESHOLD: bits 31:4',
+  { tprThreshold: 0xf },
+  { tprThreshold: 0x10 },
+  { common: { ...TPR_SHADOW, [SECONDARY_FIELD]: APIC.accesses | SECONDARY.ept, apicAccessAddress: 0x8000 } },
+);
+add(
+  7,
+  'TPR_THRESHOLD: not above the virtual TPR',
+  { tprThreshold: 5 },
+  { tprThreshold: 6 },
+  { common: TPR_SHADOW, prepare: (b) => b.memory.write32(0x7080, 0x5f) },
+);
+add(7, '“virtual NMIs” needs “NMI exiting”', { [PIN_FIELD]: 0x16 | 0x28 }, { [PIN_FIELD]: 0x16 | 0x20 });
+add(
+  7,
+  '“NMI-window exiting” needs “virtual NMIs”',
+  { [PIN_FIELD]: 0x16 | 0x28 },
+  { [PIN_FIELD]: 0x16 | 8 },
+  { common: { [PRIMARY_FIELD]: PRIMARY | (1 << 22) } },
+);
+page('apicAccessAddress', 'APIC_ACCESS_ADDRESS', { [SECONDARY_FIELD]: APIC.accesses | SECONDARY.ept });
+for (const [name, control] of [
+  ['virtualize x2APIC mode', APIC.x2apic],
+  ['APIC-register virtualization', APIC.registers],
+  ['virtual-interrupt delivery', APIC.delivery],
+] as const)
+  add(
+    7,
+    `“${name}” needs “use TPR shadow”`,
+    { [PRIMARY_FIELD]: PRIMARY | (1 << 21) },
+    { [PRIMARY_FIELD]: PRIMARY },
+    { common: { virtualApicAddress: 0x7000, [SECONDARY_FIELD]: control | SECONDARY.ept, [PIN_FIELD]: 0x17 } },
+  );
+add(
+  7,
+  '“virtualize x2APIC mode” excludes “virtualize APIC accesses”',
+  { [SECONDARY_FIELD]: APIC.x2apic | SECONDARY.ept },
+  { [SECONDARY_FIELD]: APIC.x2apic | APIC.accesses | SECONDARY.ept },
+  { common: { ...TPR_SHADOW, apicAccessAddress: 0x8000 } },
+);
+const DELIVERY: Values = { ...TPR_SHADOW, [SECONDARY_FIELD]: APIC.delivery | SECONDARY.ept };
+add(
+  7,
+  '“virtual-interrupt delivery” needs “external-interrupt exiting”',
+  { [PIN_FIELD]: 0x17 },
+  { [PIN_FIELD]: 0x16 },
+  { common: DELIVERY },
+);
+const POSTED: Values = { ...DELIVERY, [PIN_FIELD]: 0x97, primaryVmExitControls: EXIT | 0x8200, postedInterruptDescriptorAddress: 0x9000 };
+add(
+  7,
+  '“process posted interrupts” needs “virtual-interrupt delivery”',
+  { [SECONDARY_FIELD]: APIC.delivery | SECONDARY.ept },
+  { [SECONDARY_FIELD]: SECONDARY.ept },
+  { common: POSTED },
+);
+add(
+  7,
+  '“process posted interrupts” needs “acknowledge interrupt on exit”',
+  { primaryVmExitControls: EXIT | 0x8200 },
+  { primaryVmExitControls: EXIT | 0x200 },
+  { common: POSTED },
+);
+add(
+  7,
+  'POSTED_INTERRUPT_NOTIFICATION_VECTOR',
+  { postedInterruptNotificationVector: 255 },
+  { postedInterruptNotificationVector: 256 },
+  { common: POSTED },
+);
+add(
+  7,
+  'POSTED_INTERRUPT_DESCRIPTOR_ADDRESS: alignment',
+  { postedInterruptDescriptorAddress: 0x9040 },
+  { postedInterruptDescriptorAddress: 0x9020 },
+  { common: POSTED },
+);
+add(
+  7,
+  'POSTED_INTERRUPT_DESCRIPTOR_ADDRESS: physical-address width',
+  { postedInterruptDescriptorAddress: (1n << 46n) - 64n },
+  { postedInterruptDescriptorAddress: BEYOND },
+  { common: POSTED },
+);
+
 // VM-exit control fields -----------------------------------------------------------------------------------------------
 add(
   7,
@@ -142,6 +235,14 @@ for (const [area, count, name] of [
   add(7, `${name}: alignment`, { [area]: 0x7000, [count]: 1 }, { [area]: 0x7008, [count]: 1 }, { prepare });
   add(7, `${name}: physical-address width`, { [area]: 0x7000, [count]: 1 }, { [area]: (1n << 46n) - 16n, [count]: 2 }, { prepare });
 }
+
+add(
+  7,
+  '“save VMX-preemption timer value” needs the timer',
+  { pinBasedVmExecutionControls: 0x56 },
+  { pinBasedVmExecutionControls: 0x16 },
+  { common: { primaryVmExitControls: EXIT | 0x40_0200 } },
+);
 
 // VM-entry control fields ----------------------------------------------------------------------------------------------
 add(7, 'VM-entry controls: reserved bits', { vmEntryControls: ENTRY | 0x204 }, { vmEntryControls: ENTRY | 0x600 });
@@ -583,5 +684,13 @@ add(
 for (const n of [0, 1, 2, 3]) {
   add(33, `GUEST_PDPTE${n}: reserved bits`, { [`guestPdpte${n}`]: 0x1fe }, { [`guestPdpte${n}`]: 0x21 }, { ...pdpte, common: PAE });
 }
+
+add(
+  33,
+  'GUEST_INTERRUPTIBILITY_STATE: injected NMI with virtual NMIs',
+  { guestInterruptibilityState: 0 },
+  { guestInterruptibilityState: 8 },
+  { common: { pinBasedVmExecutionControls: 0x3e, vmEntryInterruptionInformation: VALID | 0x202 } },
+);
 
 export const CHECK_CASES: readonly CheckCase[] = cases;

@@ -407,16 +407,21 @@ describe('what the CPU asks', () => {
     free.cpu.set32(State.vmxMode, 0);
     assert.equal(free.vmx.fixedCr0(free.cpu), undefined);
   });
-  it('the TSC offset counts in the guest only', () => {
-    const bench = entered({
-      tscOffset: -100n & 0xffff_ffff_ffff_ffffn,
-      primaryProcessorBasedVmExecutionControls: (PRIMARY | Primary.useTscOffsetting) >>> 0,
-    });
-    assert.equal(BigInt.asIntN(64, bench.vmx.tscOffset(bench.cpu)), -100n);
+  // "Use TSC Scaling": the product with the multiplier, shifted right by 48 bits, plus the offset.
+  it('the TSC is scaled and offset in the guest only', () => {
+    const primary = (PRIMARY | Primary.useTscOffsetting) >>> 0;
+    const bench = entered({ tscOffset: -100n & 0xffff_ffff_ffff_ffffn, primaryProcessorBasedVmExecutionControls: primary });
+    assert.equal(BigInt.asIntN(64, bench.vmx.guestTsc(bench.cpu, 1000n)), 900n);
     exit(bench);
-    assert.equal(bench.vmx.tscOffset(bench.cpu), 0n);
+    assert.equal(bench.vmx.guestTsc(bench.cpu, 1000n), 1000n);
     const plain = entered({ tscOffset: 5 });
-    assert.equal(plain.vmx.tscOffset(plain.cpu), 0n);
+    assert.equal(plain.vmx.guestTsc(plain.cpu, 1000n), 1000n);
+    const scaled = entered({
+      tscOffset: 7, tscMultiplier: 3n << 47n, primaryProcessorBasedVmExecutionControls: primary, secondaryProcessorBasedVmExecutionControls: 2 | (1 << 25),
+    }); // prettier-ignore
+    assert.equal(scaled.vmx.guestTsc(scaled.cpu, 1001n), 1508n);
+    const withoutOffset = entered({ tscMultiplier: 3n << 47n, secondaryProcessorBasedVmExecutionControls: 2 | (1 << 25) });
+    assert.equal(withoutOffset.vmx.guestTsc(withoutOffset.cpu, 1000n), 1000n, 'only with “use TSC offsetting”');
   });
   it('RDTSCP is #UD in a guest without “enable RDTSCP”', () => {
     const bench = entered();

@@ -223,7 +223,7 @@ describe('VMREAD and VMWRITE', () => {
     assertFails(bench, bench.execute('VMREAD', reg), 12);
   });
   it('unsupported encodings are error 12', () => {
-    for (const encoding of [0x6fffn, 0x10n, 0x2012n, 0x1_0000_6800n, 0xffff_ffff_ffff_ffffn, 0x7800n]) {
+    for (const encoding of [0x6fffn, 0x10n, 0x2034n, 0x1_0000_6800n, 0xffff_ffff_ffff_ffffn, 0x7800n]) {
       const bench = makeBench();
       bench.cpu.setGpr(1, encoding);
       assertFails(bench, bench.execute('VMREAD', reg), 12);

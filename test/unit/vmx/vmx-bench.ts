@@ -23,6 +23,8 @@ export const OTHER_VMCS = 0x12000;
 export const OPERAND = 0x20000;
 export const HOST_RIP = 0x40_0000n;
 export const GUEST_RIP = 0x50_0000n;
+/** What the interrupt controller gives on an acknowledge cycle. */
+export const INTERRUPT_VECTOR = 0x31;
 export const LAUNCH_RIP = 0x41_0000n;
 
 class IdentityMmu extends Mmu {
@@ -55,6 +57,8 @@ export interface Bench {
   readonly mmu: IdentityMmu;
   readonly vmx: Vmx;
   readonly vmcs: Vmcs;
+  /** The machine's clock. */
+  readonly time: { now: number };
   readonly exits: ExitReport[];
   readonly entries: EntryReport[];
   readonly failures: EntryFailureReport[];
@@ -156,11 +160,12 @@ export function makeBench(model: CpuModel = FULL_MODEL): Bench {
   const instructionFailures: (readonly [string, number])[] = [];
   const aborts: number[] = [];
   const charges: string[] = [];
+  const time = { now: 0x10_0000 };
   const vmx = createVmx({
     memory,
     model,
-    interrupts: { acknowledge: () => 0x31 },
-    clock: { charge: (_cpu, kind) => void charges.push(kind) },
+    interrupts: { acknowledge: () => INTERRUPT_VECTOR, endOfInterrupt: () => void charges.push('eoi') },
+    clock: { charge: (_cpu, kind) => void charges.push(kind), now: () => time.now },
     msrs: {
       readMsr: (_cpu, index) => msrs.get(index),
       writeMsr: (_cpu, index, value) => msrs.has(index) && (msrs.set(index, value), true),
@@ -179,7 +184,7 @@ export function makeBench(model: CpuModel = FULL_MODEL): Bench {
   cpu.setF64(State.currentVmcs, VMCS_REGION);
   const vmcs = new Vmcs(memory, VMCS_REGION);
   const bench: Bench = {
-    cpu, memory, mmu, vmx, vmcs, exits, entries, failures, instructionFailures, aborts, charges, msrs,
+    cpu, memory, mmu, vmx, time, vmcs, exits, entries, failures, instructionFailures, aborts, charges, msrs,
     set(values) {
       for (const [id, value] of Object.entries(values)) {
         vmcs.setMasked(Field[id as VmcsFieldId], BigInt(value));
