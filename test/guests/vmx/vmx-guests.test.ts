@@ -9,7 +9,9 @@ import { createMachine } from '../../../emulator/index';
 import { hasBochs, runBochs } from '../../../scripts/peers/bochs.mjs';
 
 const folder = import.meta.dirname;
-const guests = ['ept'];
+const guests = ['controls', 'ept'];
+/** Where bochs is left: it panics when code is fetched from the APIC-access page. */
+const PEER_LAST: Readonly<Record<string, RegExp>> = { controls: /^VMCS shadowing: a bit of the bitmap: \w+/m };
 const LAST_LINE = /^end\n/m;
 const LACKS = /: this processor has no such control$/;
 
@@ -60,9 +62,10 @@ describe('VMX conformance guests', function () {
     });
     it(`${guest}: bochs agrees but for the listed cases`, async function () {
       if (!hasBochs()) this.skip();
-      const peer = cases((await runBochs(path, { until: LAST_LINE, timeoutMs: 60_000 })).output);
+      const peer = cases((await runBochs(path, { until: PEER_LAST[guest] ?? LAST_LINE, timeoutMs: 60_000 })).output);
       const ours = cases((await run(path, 'jit', () => 20_000_000)).output);
-      assert.deepEqual([...peer.keys()], [...ours.keys()]);
+      assert.ok(peer.size > 10);
+      assert.deepEqual([...peer.keys()], [...ours.keys()].slice(0, peer.size));
       const different = [...peer].filter(([name, line]) => line !== ours.get(name) && !LACKS.test(line)).map(([name]) => name);
       assert.deepEqual(different.filter((name) => !(name in BOCHS_DIFFERS)), []);
     }); // prettier-ignore
