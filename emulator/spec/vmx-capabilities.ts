@@ -202,7 +202,7 @@ export function vmxCapabilities(model: CpuModel): VmxCapabilities {
   };
   const fields = new Map(VMCS_FIELDS.filter(exists).map((f) => [f.encoding, f]));
   const highestIndex = Math.max(...[...fields.keys()].map((e) => encodingParts(e).index));
-  // Bit 5: VM exits store IA32_EFER.LMA into “IA-32e mode guest”; bits 6 and 7: activity states HLT and shutdown; bit 29: VMWRITE to any field.
+  // Bit 5: VM exits store IA32_EFER.LMA into “IA-32e mode guest”; bits 6 to 8: activity states HLT, shutdown and wait-for-SIPI; bit 29: VMWRITE to any field.
   const shadowing = model.features.has('vmcs-shadowing');
   // Bits 4:0: the preemption timer's rate.
   const misc =
@@ -210,6 +210,7 @@ export function vmxCapabilities(model: CpuModel): VmxCapabilities {
     (1n << 5n) |
     (1n << 6n) |
     (1n << 7n) |
+    (1n << 8n) |
     (BigInt(cr3Targets) << 16n) |
     (shadowing ? 1n << 29n : 0n);
   // Region size, write-back VMCS, INS/OUTS information on VM exits, TRUE capability MSRs.

@@ -59,9 +59,10 @@ const singleStepping = (c: CheckContext): boolean => (c.u32(Field.guestRflags) &
 const nonRegister = section('Checks on Guest Non-Register State', 'guest', [
   {
     name: 'GUEST_ACTIVITY_STATE',
-    sentence: 'The activity-state field must be 0 (active), 1 (HLT) or 2 (shutdown), the values that IA32_VMX_MISC reports.',
+    sentence:
+      'The activity-state field must be 0 (active), 1 (HLT), 2 (shutdown) or 3 (wait-for-SIPI), the values that IA32_VMX_MISC reports.',
     fields: [ACTIVITY],
-    holds: (c) => c.u32(ACTIVITY) <= 2,
+    holds: (c) => c.u32(ACTIVITY) <= 3,
   },
   {
     name: 'GUEST_ACTIVITY_STATE: HLT needs privilege level 0',

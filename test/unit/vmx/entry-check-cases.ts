@@ -578,7 +578,7 @@ add(
 );
 
 // Non-register state ---------------------------------------------------------------------------------------------------
-add(33, 'GUEST_ACTIVITY_STATE', { guestActivityState: 2 }, { guestActivityState: 3 });
+add(33, 'GUEST_ACTIVITY_STATE', { guestActivityState: 3 }, { guestActivityState: 4 });
 add(
   33,
   'GUEST_ACTIVITY_STATE: HLT needs privilege level 0',
