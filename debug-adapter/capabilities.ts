@@ -1,7 +1,7 @@
 /** What this adapter tells the client it can do. What is not built stands here as false. */
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { EXCEPTION_FILTERS } from './breakpoints/exception-filters';
-import { BREAKPOINT_MODES } from './breakpoints/modes';
+import { BREAKPOINT_MODES, DATA_MODES } from './breakpoints/modes';
 
 export const CAPABILITIES: DebugProtocol.Capabilities = {
   supportsConfigurationDoneRequest: true,
@@ -29,8 +29,9 @@ export const CAPABILITIES: DebugProtocol.Capabilities = {
   supportsTerminateRequest: true,
   supportsCancelRequest: true,
   supportsGotoTargetsRequest: true,
-  breakpointModes: [...BREAKPOINT_MODES],
-  supportsDataBreakpoints: false,
+  breakpointModes: [...BREAKPOINT_MODES, ...DATA_MODES],
+  supportsDataBreakpoints: true,
+  supportsDataBreakpointBytes: true,
   supportsStepBack: false,
   supportsRestartFrame: false,
   supportsStepInTargetsRequest: false,

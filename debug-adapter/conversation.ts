@@ -273,7 +273,8 @@ export class Conversation implements LookedAt {
     debuggee.stop = stop;
     this.looking.forget();
     this.consoleOutput.flush(debuggee.machine);
-    const words = stop.reason === 'exception' || stop.exitView ? stopInWords(stop.cause, debuggee.symbols) : undefined;
+    const told = stop.reason === 'exception' || stop.reason === 'data breakpoint' || stop.exitView;
+    const words = told ? stopInWords(stop.cause, debuggee.symbols) : undefined;
     const { cause } = stop;
     if (cause?.kind === 'guest-exit' || (cause && this.withoutDebugging)) {
       this.output(words?.text ?? cause.kind);

@@ -106,6 +106,8 @@ export const breakpointErrors = {
     `${quoted(name)} is no VM-exit reason${similar === undefined ? ": use the manual's names, such as EPT_VIOLATION." : `; did you mean ${similar}?`}`,
   badAddress: (text: string) => `${quoted(text)} is no address: expected 0x… or l2:gva:0x….`,
   notLinear: (text: string) => `${text} is a physical address; instruction breakpoints take linear addresses only so far.`,
+  badDataId: (text: string) => `${quoted(text)} names no memory: expected a place and a number of bytes, such as hpa:0x5000/8.`,
+  badDataLength: (bytes: number, most: number) => `${bytes} bytes cannot be watched: expected 1 to ${most}.`,
   badHitCondition: (text: string) => `The hit condition ${quoted(text)} is not understood: use 5, == 5, > 5, >= 5, < 5, <= 5 or % 5.`,
   badLogMessage: (sentence: string) => `The log message is not understood: ${sentence}`,
   badCondition: (sentence: string) => `The condition is not understood: ${sentence}`,
@@ -127,6 +129,12 @@ export const memoryErrors = {
 export const variableErrors = {
   readOnly: (name: string) => new RequestError(1301, `${name} cannot be set here.`, true),
   none: (name: string) => new RequestError(1302, `There is no variable ${quoted(name)} here.`),
+};
+
+export const dataErrors = {
+  register: (name: string) =>
+    `${quoted(name)} is not in memory, and only memory can be watched. To watch what a register points to, watch [${name}].`,
+  notInMemory: (name: string) => `${quoted(name)} has no place in memory that could be watched.`,
 };
 
 export const jumpErrors = {

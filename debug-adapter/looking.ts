@@ -2,6 +2,7 @@
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { RequestArguments } from './arguments';
 import { type Debuggee, FIRST_VCPU } from './debuggee';
+import { dataInformation } from './data-information';
 import { requestErrors } from './errors';
 import * as evaluation from './evaluation';
 import { explain } from './exception-info';
@@ -147,6 +148,12 @@ export class Looking {
     // None of the containers is indexed.
     if (args.raw.filter === 'indexed') return { variables: [] };
     return { variables: variablesOf(this.session.debuggee('variables'), container, this.references).slice(start, start + count) };
+  }
+
+  dataInformation(args: RequestArguments): object {
+    const debuggee = this.session.stoppedDebuggee('dataBreakpointInfo');
+    const container = args.optionalInteger('variablesReference', 0, Number.MAX_SAFE_INTEGER) ? this.container(args) : undefined;
+    return dataInformation(debuggee, args, container, () => this.frame(args));
   }
 
   /** Where the code is that a variable's value points to. */

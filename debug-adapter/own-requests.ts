@@ -1,6 +1,7 @@
 /** Answers to the requests that this adapter adds to the protocol (protocol.ts). */
 import type { AddressSpace, InspectNode, Level } from '../emulator/api';
 import type { RequestArguments } from './arguments';
+import { formatDataId } from './breakpoints/watching';
 import { type Debuggee, FIRST_VCPU } from './debuggee';
 import { evaluateIn } from './evaluation';
 import { formatPlace, hex, parsePlace } from './memory-reference';
@@ -19,8 +20,9 @@ function vcpuOf(debuggee: Debuggee, args: RequestArguments): number {
 export function inspect(debuggee: Debuggee, args: RequestArguments): InspectResult {
   const nodes = debuggee.machine.inspect.children(vcpuOf(debuggee, args), args.text('id'));
   return {
-    nodes: nodes.map(({ memory, ...node }) => ({
+    nodes: nodes.map(({ memory, stored, ...node }) => ({
       ...node,
+      dataId: stored && formatDataId({ space: 'hpa', level: 1, address: stored.address }, stored.bytes),
       symbol: symbolOf(debuggee, { memory, ...node }),
       memoryReference: memory && formatPlace(memory),
     })),

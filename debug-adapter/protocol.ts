@@ -15,6 +15,8 @@ export interface InspectedNode {
   readonly tooltip?: string;
   /** As readMemory takes it. */
   readonly memoryReference?: string;
+  /** The bytes that hold the value, as a data breakpoint takes them: hpa:0x5000/8. */
+  readonly dataId?: string;
   /** Where the value is an address of code or data that the symbols know: vm_exit_handler+0x4. */
   readonly symbol?: string;
   readonly expandable: boolean;

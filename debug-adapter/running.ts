@@ -141,6 +141,7 @@ export class Runner {
     if (this.armedGeneration === this.breakpoints.generation && this.armedUntil === stretch.until) return;
     this.armedGeneration = this.breakpoints.generation;
     this.armedUntil = stretch.until;
+    this.machine.setWatchpoints(listening ? this.breakpoints.watchpoints() : []);
     this.machine.setBreakpoints([...(listening ? this.breakpoints.armed() : []), ...(stretch.until ?? [])]);
   }
 
@@ -163,6 +164,14 @@ export class Runner {
       case 'breakpoint': {
         const mine = this.atBreakpoint(reason);
         if (mine) return mine;
+        break;
+      }
+      case 'watchpoint': {
+        const mine = this.atWatchpoint(reason);
+        if (mine) return mine;
+        // A VM exit writes memory, too: what was watched and did not stop the machine must not hide the exit.
+        const exit = this.machine.cpu(0).exitJustCommitted;
+        if (exit && exit.n === this.machine.steps) return this.judge({ kind: 'vm-exit', exit }, stretch, made, plan);
         break;
       }
       case 'vm-exit':
@@ -201,8 +210,27 @@ export class Runner {
       .filter(({ trigger }) => trigger && this.decide(trigger.met((hits) => this.listener.namesAt(reason, hits))));
     const first = hit[0];
     if (!first) return undefined;
-    const words = { source: 'breakpoint', function: 'function breakpoint', instruction: 'instruction breakpoint' } as const;
+    const words = {
+      source: 'breakpoint',
+      function: 'function breakpoint',
+      instruction: 'instruction breakpoint',
+      data: 'data breakpoint',
+    } as const;
     return { reason: words[first.kind], hitBreakpointIds: hit.map(({ id }) => id), exitView: false };
+  }
+
+  private atWatchpoint(reason: StopReason & { kind: 'watchpoint' }): Stop | undefined {
+    if (this.deaf) return undefined;
+    const { others, ...first } = reason;
+    const hit = [first, ...others].flatMap((access) => {
+      const event: StopReason = { ...access, kind: 'watchpoint', others: [] };
+      return this.breakpoints
+        .watching(access)
+        .filter(({ trigger }) => trigger && this.decide(trigger.met((hits) => this.listener.namesAt(event, hits))));
+    });
+    if (hit.length === 0) return undefined;
+    const hitBreakpointIds = [...new Set(hit.map(({ id }) => id))];
+    return { reason: 'data breakpoint', hitBreakpointIds, cause: reason, exitView: false };
   }
 
   private atEvent(reason: StopReason & { kind: 'vm-exit' | 'vm-entry' | 'vm-entry-failure' | 'exception' }): Stop | undefined {

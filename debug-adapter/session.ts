@@ -37,8 +37,8 @@ export class NestscopeSession extends DebugSession {
       setInstructionBreakpoints: (args) => c.breakpoints.setInstructions(args),
       setExceptionBreakpoints: (args) => c.breakpoints.setExceptions(args),
       breakpointLocations: (args) => c.breakpoints.locations(args),
-      setDataBreakpoints: () => Promise.reject(requestErrors.notYet('Breaking on data')),
-      dataBreakpointInfo: () => ({ dataId: null, description: requestErrors.notYet('Breaking on data').message }),
+      setDataBreakpoints: (args) => c.breakpoints.setData(args),
+      dataBreakpointInfo: (args) => c.looking.dataInformation(args),
 
       continue: (args) => c.continue(args),
       next: (args) => c.next(args),

@@ -1,12 +1,14 @@
 /** Why the machine stands: the protocol's stop reasons, and every stop told in words. */
 import { explainEntryFailure, explainExit } from '../emulator';
-import type { ExceptionRecord, StopReason, VmEntryFailureRecord, VmExitRecord } from '../emulator/api';
+import type { ExceptionRecord, StopReason, VmEntryFailureRecord, VmExitRecord, WatchpointHit } from '../emulator/api';
 import { exceptionName, exceptionWords } from './manual-tables';
-import { hex } from './memory-reference';
+import { numberOf } from './breakpoints/watching';
+import { formatPlace, hex } from './memory-reference';
 import { symbolText, type SymbolSource } from './symbol-source';
 
 export interface Stop {
-  readonly reason: 'entry' | 'step' | 'goto' | 'pause' | 'breakpoint' | 'function breakpoint' | 'instruction breakpoint' | 'exception';
+  readonly reason:
+    'entry' | 'step' | 'goto' | 'pause' | 'breakpoint' | 'function breakpoint' | 'instruction breakpoint' | 'data breakpoint' | 'exception';
   readonly hitBreakpointIds?: readonly number[];
   /** What the machine said, when an event of the processor or the end of the machine stopped it. */
   readonly cause?: StopReason;
@@ -33,6 +35,8 @@ export function stopInWords(stop: StopReason | undefined, symbols: SymbolSource)
       const text = `${instruction} at ${symbolText(symbols, 1, from)} entered the guest at ${symbolText(symbols, 2, rip)} with the VMCS at ${hex(vmcs)}.`;
       return { id: 'VM_ENTRY', title: 'VM entry', text };
     }
+    case 'watchpoint':
+      return { id: 'DATA', title: 'Data breakpoint', text: [stop, ...stop.others].map((hit) => accessInWords(hit, symbols)).join('\n') };
     case 'vm-entry-failure':
       return entryFailureInWords(stop.failure, symbols);
     case 'exception':
@@ -81,6 +85,24 @@ export function exitStatus(value: number): number {
 
 export function guestExitInWords(value: number): string {
   return `The guest wrote ${hex(value)} to port 0xf4: exit status ${exitStatus(value)}.`;
+}
+
+/** L2 at guest_touch+0x12 wrote 8 bytes at l2:gpa:0x20000: 0x0 → 0x1234. */
+function accessInWords(
+  { watchpoint, access, by, level, rip, address, length, oldBytes, newBytes }: WatchpointHit,
+  symbols: SymbolSource,
+): string {
+  const who = `L${level} at ${symbolText(symbols, level, rip)}`;
+  const how = access === 'read' ? 'read' : by === 'machine' ? 'made the processor write' : 'wrote';
+  const where = formatPlace({ space: watchpoint.space, level: watchpoint.level ?? level, address });
+  const [before, after] = [numberOf(oldBytes), numberOf(newBytes)];
+  const values =
+    after !== undefined
+      ? `: ${before === undefined ? '' : `${hex(before)} → `}${hex(after)}`
+      : before === undefined
+        ? ''
+        : `: ${hex(before)}`;
+  return `${who} ${how} ${length} ${length === 1 ? 'byte' : 'bytes'} at ${where}${values}.`;
 }
 
 function exitInWords(exit: VmExitRecord, symbols: SymbolSource): StopInWords {

@@ -280,6 +280,8 @@ export interface InspectNode {
   /** Longer explanation with the manual's section (hover). */
   readonly tooltip?: string;
   readonly memory?: { readonly space: AddressSpace; readonly level: Level; readonly address: bigint };
+  /** Where the value itself lies in memory (host-physical): a field of the VMCS region, a gate, a page-table entry. */
+  readonly stored?: { readonly address: bigint; readonly bytes: number };
   readonly expandable: boolean;
 }
 export interface Inspector {
@@ -296,6 +298,7 @@ export interface ResolutionStep {
   /** Where the entry lies: guest-physical for guest tables, host-physical in `entryHpa`. */
   readonly entryAddress: bigint;
   readonly entryHpa?: bigint;
+  readonly entryBytes: number;
   readonly entry: bigint;
   readonly present: boolean;
   readonly largePage: boolean;

@@ -1,12 +1,12 @@
 /** Registers everything that Nestscope adds to the editor; the same in every host, but for how a worker starts. */
 import * as vscode from 'vscode';
-import type { InspectedNode } from '../debug-adapter/protocol';
 import { AdapterFactory } from './adapter-factory';
 import { ConfigurationProvider, FoundConfigurations } from './configuration';
 import { DisassemblyDocuments } from './disassembly-documents';
 import { EvaluateHover, expressionAt, hoverLanguages } from './hover';
 import { InspectView, type InspectViewOptions } from './inspect-view';
 import { MemoryViews } from './memory-view';
+import { registerRowCommands } from './row-commands';
 import { SerialConsoles } from './serial-console';
 import { Sessions } from './sessions';
 import { TranslationView } from './translation-view';
@@ -58,13 +58,7 @@ export function activateNestscope(context: vscode.ExtensionContext, host: string
     vscode.workspace.registerTextDocumentContentProvider(DisassemblyDocuments.scheme, disassembly),
     vscode.languages.registerHoverProvider(hoverLanguages, hover),
     vscode.languages.registerEvaluatableExpressionProvider(hoverLanguages, hover),
-    vscode.commands.registerCommand('nestscope.copyValue', (node: InspectedNode) => vscode.env.clipboard.writeText(node.value ?? '')),
-    vscode.commands.registerCommand('nestscope.copyRow', (node: InspectedNode) =>
-      vscode.env.clipboard.writeText([node.label, node.value, node.description].filter(Boolean).join('  ')),
-    ),
-    vscode.commands.registerCommand('nestscope.goToMemory', (node: InspectedNode) =>
-      node.memoryReference ? memory.show(node.memoryReference) : undefined,
-    ),
+    ...registerRowCommands({ views, memory, translation }),
     vscode.commands.registerCommand('nestscope.serialConsole', () => consoles.show(sessions.current)),
     vscode.commands.registerCommand('nestscope.translate', (given?: unknown) =>
       // An expression from another command; a URI from the editor's menu; nothing from the palette, which asks.
@@ -73,9 +67,6 @@ export function activateNestscope(context: vscode.ExtensionContext, host: string
         : given === undefined
           ? translation.ask(wordInFront())
           : translation.show(wordInFront()),
-    ),
-    vscode.commands.registerCommand('nestscope.translateNode', (node: InspectedNode) =>
-      node.memoryReference ? translation.show(node.memoryReference) : undefined,
     ),
     vscode.commands.registerCommand('nestscope.memory', (given?: unknown) => memory.show(typeof given === 'string' ? given : undefined)),
     vscode.commands.registerCommand('nestscope.refreshViews', () => Object.values(views).forEach((view) => view.refresh())),

@@ -1,6 +1,7 @@
 /** A tree view over the adapter's inspection: asks for children when somebody sees them, and marks what changed since the last stop. */
 import * as vscode from 'vscode';
 import type { InspectArguments, InspectedNode, InspectResult } from '../debug-adapter/protocol';
+import { changeBreakpoint, handlerBreakpoint } from './row-breakpoints';
 import type { Sessions } from './sessions';
 
 /** A view that counts while the machine runs is read this often. */
@@ -47,6 +48,11 @@ export class InspectView implements vscode.TreeDataProvider<InspectedNode>, vsco
   /** Somebody sees it. */
   get visible(): boolean {
     return this.tree.visible;
+  }
+
+  /** The row that has the focus. */
+  get selected(): InspectedNode | undefined {
+    return this.tree.selection[0];
   }
 
   /** Draws the view anew if somebody sees it, else when somebody does. */
@@ -107,7 +113,7 @@ export class InspectView implements vscode.TreeDataProvider<InspectedNode>, vsco
     item.description = [node.value, node.symbol && `<${node.symbol}>`, node.description]
       .filter((part) => part !== undefined && part !== '')
       .join('  ');
-    item.contextValue = [node.value === undefined ? '' : 'value', node.memoryReference ? 'memory' : ''].filter(Boolean).join(' ') || 'row';
+    item.contextValue = kindsOf(node).join(' ');
     item.tooltip = tooltipOf(node, changed ? this.before.get(node.id) : undefined);
     if (changed) item.iconPath = new vscode.ThemeIcon('diff-modified', new vscode.ThemeColor('gitDecoration.modifiedResourceForeground'));
     item.accessibilityInformation = {
@@ -120,6 +126,17 @@ export class InspectView implements vscode.TreeDataProvider<InspectedNode>, vsco
     clearTimeout(this.timer);
     for (const subscription of this.subscriptions) subscription.dispose();
   }
+}
+
+/** By these words the row's menu offers what makes sense (package.json, view/item/context). */
+function kindsOf(node: InspectedNode): string[] {
+  return [
+    'row',
+    ...(node.value === undefined ? [] : ['value']),
+    ...(node.memoryReference ? ['memory'] : []),
+    ...(changeBreakpoint(node) ? ['change'] : []),
+    ...(handlerBreakpoint(node) ? ['handler'] : []),
+  ];
 }
 
 function valueOf(node: InspectedNode): string {

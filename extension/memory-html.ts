@@ -83,5 +83,5 @@ export function memoryFrame(script: string, source: string): string {
   const options = spaces.map(([value, label]) => `<option value="${value}">${label}</option>`).join('');
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${policy}"><title>Memory</title><style>${style}</style></head><body>
     <form><select aria-label="Address space">${options}</select><input aria-label="Address or expression" size="30"><button>Go</button><button type="button" id="back" aria-label="Earlier addresses">▲</button><button type="button" id="on" aria-label="Later addresses">▼</button></form>
-    <div id="message" role="status"></div><table role="grid" aria-label="Bytes: two hexadecimal digits write one, Enter follows a pointer"><thead>${columnHeads}</thead><tbody></tbody></table><script src="${script}"></script></body></html>`;
+    <div id="message" role="status"></div><table role="grid" aria-label="Bytes: two hexadecimal digits write one, Enter follows a pointer, W breaks when the byte changes"><thead>${columnHeads}</thead><tbody></tbody></table><script src="${script}"></script></body></html>`;
 }

@@ -1,6 +1,7 @@
 /** Panels of memory in any address space: edited in place, several at once, read again at every stop. */
 import * as vscode from 'vscode';
 import { memoryFrame, memoryRows, splitReference } from './memory-html';
+import { toggleFunctionBreakpoint } from './row-breakpoints';
 import type { Sessions } from './sessions';
 
 const bytesShown = 512;
@@ -11,6 +12,7 @@ type ViewMessage =
   | { readonly kind: 'go'; readonly space: string; readonly address: string }
   | { readonly kind: 'move'; readonly pages: number }
   | { readonly kind: 'follow'; readonly offset: number }
+  | { readonly kind: 'watch'; readonly offset: number }
   | { readonly kind: 'write'; readonly offset: number; readonly byte: number };
 
 class MemoryPanel {
@@ -80,6 +82,9 @@ class MemoryPanel {
       case 'follow':
         if (place && this.bytes.length >= message.offset + 8)
           return this.go(`${place.space}:0x${new DataView(this.bytes.buffer).getBigUint64(message.offset, true).toString(16)}`);
+        return;
+      case 'watch':
+        if (place) toggleFunctionBreakpoint(`change:${place.space}:0x${(place.address + BigInt(message.offset)).toString(16)}/1`);
         return;
       case 'write':
         return this.writeAt(message.offset, message.byte);

@@ -27,7 +27,7 @@
     vscode.setState({ reference: data.reference });
   });
 
-  // Two hexadecimal digits typed on a byte write it; arrows move.
+  // Two hexadecimal digits typed on a byte write it; arrows move, W breaks when the byte changes.
   let digits = '';
   body.addEventListener('focusin', ({ target }) => {
     digits = '';
@@ -44,6 +44,7 @@
       event.preventDefault();
       body.querySelector(`[data-offset="${offset + step}"]`)?.focus();
     } else if (event.key === 'Enter') send('follow', { offset });
+    else if (event.key === 'w' && !event.ctrlKey && !event.metaKey) send('watch', { offset });
     else if (/^[0-9a-f]$/i.test(event.key) && !event.ctrlKey && !event.metaKey) {
       digits += event.key;
       cell.textContent = digits.padEnd(2, '_');

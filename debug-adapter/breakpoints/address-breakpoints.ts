@@ -1,15 +1,16 @@
-/** Source, function and instruction breakpoints: from what the user wrote to linear addresses, and back when the machine stops at one. */
+/** Source, function, instruction and data breakpoints: from what the user wrote to addresses, and back when the machine stops at one. */
 import type { DebugProtocol } from '@vscode/debugprotocol';
-import type { Breakpoint, Level, Machine } from '../../emulator/api';
+import type { Breakpoint, Level, Machine, Watchpoint, WatchpointHit } from '../../emulator/api';
 import { mostSimilar } from '../evaluate/similar';
 import { breakpointErrors } from '../errors';
 import { exitReasonNames, exitReasonNumber } from '../manual-tables';
 import { formatPlace, offsetPlace, parsePlace } from '../memory-reference';
 import { noSymbols, type SymbolSource } from '../symbol-source';
-import { levelOfMode } from './modes';
+import { levelOfMode, spaceOfMode } from './modes';
 import { Trigger, type TriggerSettings } from './trigger';
+import { accessOf, counts, type Watch, type WatchAccess, watchForm, watchOf } from './watching';
 
-export type AddressBreakpointKind = 'source' | 'function' | 'instruction';
+export type AddressBreakpointKind = 'source' | 'function' | 'instruction' | 'data';
 
 interface Definition extends TriggerSettings {
   /** Line number, function name or instruction reference with offset. */
@@ -18,6 +19,7 @@ interface Definition extends TriggerSettings {
   readonly reference?: string;
   readonly offset?: number;
   readonly mode?: string;
+  readonly access?: WatchAccess;
 }
 
 /** A line of a disassembly document stands for the instruction that the extension names with it. */
@@ -32,6 +34,8 @@ export interface AddressBreakpoint {
   places: readonly Breakpoint[];
   /** For vmexit:REASON: the reason's number. */
   exitReason?: number;
+  /** For data breakpoints, and change:PLACE/BYTES. */
+  watch?: Watch;
   line?: number;
   message?: string;
 }
@@ -45,6 +49,7 @@ export class AddressBreakpoints {
   private readonly source = new Map<string, AddressBreakpoint[]>();
   private functions: AddressBreakpoint[] = [];
   private instructions: AddressBreakpoint[] = [];
+  private data: AddressBreakpoint[] = [];
   private byAddress = new Map<bigint, AddressBreakpoint[]>();
   /** Changes when the list for the machine changed. */
   generation = 0;
@@ -93,6 +98,24 @@ export class AddressBreakpoints {
     return this.instructions;
   }
 
+  setData(requested: readonly DebugProtocol.DataBreakpoint[]): AddressBreakpoint[] {
+    this.data = requested.map((request) =>
+      this.make('data', { ...settings(request), what: String(request.dataId), access: accessOf(request.accessType) }, this.data),
+    );
+    this.rebuild();
+    return this.data;
+  }
+
+  /** For the machine. */
+  watchpoints(): Watchpoint[] {
+    return this.all().flatMap(({ watch, trigger }) => (watch && trigger ? [watch.watchpoint] : []));
+  }
+
+  /** Those that an access of the machine meets. */
+  watching(hit: WatchpointHit): AddressBreakpoint[] {
+    return this.all().filter(({ watch, trigger }) => trigger && watch?.watchpoint === hit.watchpoint && counts(watch, hit));
+  }
+
   /** For the machine. */
   armed(): Breakpoint[] {
     return [...this.byAddress.values()].flat().flatMap((breakpoint) => breakpoint.places);
@@ -116,7 +139,7 @@ export class AddressBreakpoints {
   }
 
   private all(): AddressBreakpoint[] {
-    return [...[...this.source.values()].flat(), ...this.functions, ...this.instructions];
+    return [...[...this.source.values()].flat(), ...this.functions, ...this.instructions, ...this.data];
   }
 
   private make(kind: AddressBreakpointKind, definition: Definition, old: readonly AddressBreakpoint[], path?: string): AddressBreakpoint {
@@ -131,6 +154,7 @@ export class AddressBreakpoints {
     breakpoint.places = [];
     breakpoint.message = undefined;
     breakpoint.exitReason = undefined;
+    breakpoint.watch = undefined;
     if (!this.machine) {
       breakpoint.message = breakpointErrors.notLaunched();
       return;
@@ -142,7 +166,7 @@ export class AddressBreakpoints {
       return;
     }
     breakpoint.trigger = trigger;
-    const mode = levelOfMode(breakpoint.definition.mode);
+    const mode = breakpoint.kind === 'data' ? { level: undefined } : levelOfMode(breakpoint.definition.mode);
     const found = typeof mode === 'string' ? mode : this.find(breakpoint);
     if (typeof found === 'string') breakpoint.message = found;
     else breakpoint.places = typeof mode === 'string' ? [] : atLevel(found, mode.level);
@@ -170,11 +194,19 @@ export class AddressBreakpoints {
             ? breakpointErrors.noExitReason(exit[1]!, mostSimilar(exit[1]!, exitReasonNames()))
             : [];
         }
+        const watched = watchForm(definition.what);
+        if (watched) return this.watch(breakpoint, watchOf(watched.dataId, watched.access, undefined));
         const symbol = this.symbols.addressOf(definition.what);
         if (symbol) return [{ address: symbol.address, level: symbol.level }];
         const place = parsePlace(definition.what, 1);
         if (place?.space === 'gva') return [{ address: place.address, level: /^l[12]:/i.test(definition.what) ? place.level : undefined }];
         return breakpointErrors.noSymbol(definition.what, mostSimilar(definition.what, this.symbols.symbolNames()));
+      }
+      case 'data': {
+        const mode = spaceOfMode(definition.mode);
+        return typeof mode === 'string'
+          ? mode
+          : this.watch(breakpoint, watchOf(definition.what, definition.access ?? 'change', mode.space));
       }
       case 'instruction': {
         const reference = definition.reference ?? '';
@@ -187,6 +219,12 @@ export class AddressBreakpoints {
         return [{ address: target.address, level: /^l[12]:/i.test(reference) ? target.level : undefined }];
       }
     }
+  }
+
+  private watch(breakpoint: AddressBreakpoint, watch: Watch | string): [] | string {
+    if (typeof watch === 'string') return watch;
+    breakpoint.watch = watch;
+    return [];
   }
 
   private rebuild(): void {
@@ -222,5 +260,8 @@ function settings(request: { condition?: unknown; hitCondition?: unknown; logMes
 
 /** As the protocol shows it. */
 export function isVerified(breakpoint: AddressBreakpoint): boolean {
-  return breakpoint.trigger !== undefined && (breakpoint.places.length > 0 || breakpoint.exitReason !== undefined);
+  return (
+    breakpoint.trigger !== undefined &&
+    (breakpoint.places.length > 0 || breakpoint.exitReason !== undefined || breakpoint.watch !== undefined)
+  );
 }

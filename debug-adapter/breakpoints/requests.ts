@@ -51,6 +51,10 @@ export class BreakpointRequests {
     return this.answer(this.addresses.setInstructions(args.objects('breakpoints') as unknown as DebugProtocol.InstructionBreakpoint[]));
   }
 
+  setData(args: RequestArguments): object {
+    return this.answer(this.addresses.setData(args.objects('breakpoints') as unknown as DebugProtocol.DataBreakpoint[]));
+  }
+
   setExceptions(args: RequestArguments): object {
     const options = args.objects('filterOptions').map(({ filterId, condition, mode }) => ({
       filterId: String(filterId),

@@ -1,5 +1,6 @@
 /** The variables that an event brings to conditions and expressions: reason, qualification, gpa, vector … */
 import type { StopReason } from '../../emulator/api';
+import { numberOf } from '../breakpoints/watching';
 import type { Value } from './evaluate';
 
 /** Every name, with what it means (for completions and for the documentation of conditions). */
@@ -20,6 +21,11 @@ export const EVENT_VARIABLES: Readonly<Record<string, string>> = {
   errorCode: 'error code of the exception',
   cr2: 'page-fault linear address',
   number: 'VM-instruction error number or exit reason of a failed VM entry',
+  address: 'first byte that was read or written',
+  bytes: 'how many bytes were read or written',
+  write: '1 for a write, 0 for a read',
+  old: 'what the bytes were before',
+  new: 'what the bytes are after a write',
   hits: 'how many events of this kind the filter has seen, this one included',
 };
 
@@ -52,6 +58,17 @@ export function eventVariables(stop: StopReason | undefined, hits?: number): Eve
         variable('vmcs', exit.vmcs),
       ]);
     }
+    case 'watchpoint':
+      return all([
+        variable('address', stop.address),
+        variable('bytes', stop.length),
+        variable('write', stop.access === 'write' ? 1 : 0),
+        variable('old', numberOf(stop.oldBytes)),
+        variable('new', numberOf(stop.newBytes)),
+        variable('rip', stop.rip),
+        variable('vcpu', stop.vcpu),
+        variable('level', stop.level),
+      ]);
     case 'vm-entry-failure': {
       const { failure } = stop;
       return all([

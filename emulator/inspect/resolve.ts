@@ -153,6 +153,7 @@ function describe(s: WalkStep, stage: 'guest' | 'ept', facts: PagingFacts): Reso
     index: s.index,
     entryAddress: BigInt(s.entryAddress),
     entryHpa: BigInt(s.entryHpa),
+    entryBytes: s.format.entryBytes,
     entry,
     present: s.present,
     largePage: s.leaf && s.format.levels[s.level].shift > 12,
@@ -166,7 +167,7 @@ function describePdpte(pdptes: readonly bigint[], index: number): ResolutionStep
   const entry = pdptes[index];
   const present = (entry & 1n) !== 0n;
   const stops = present ? undefined : 'entry not present';
-  return { table: 'PDPTE register', stage: 'guest', level: 0, index, entryAddress: 0n, entryHpa: 0n, entry, present, largePage: false, permissions: present ? 'rwxu' : '', stops }; // prettier-ignore
+  return { table: 'PDPTE register', stage: 'guest', level: 0, index, entryAddress: 0n, entryHpa: undefined, entryBytes: 8, entry, present, largePage: false, permissions: present ? 'rwxu' : '', stops }; // prettier-ignore
 }
 
 /** Memory type without EPT: MTRRs and PAT ("Effective Page-Level Memory Types"); uncached while CR0.CD is set. @param pat undefined: paging is off. */

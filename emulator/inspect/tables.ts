@@ -37,7 +37,14 @@ export function idtNodes(cpu: Cpu, memory: PhysicalMemory, resolver: Resolver, l
   for (let vector = 0; vector < 256; vector++) {
     const name = `${vector} ${vectorName(vector)}`;
     const linear = base + BigInt(vector * size);
-    const common = { id: `${id}/${vector}`, label: name, expandable: false, memory: { space: 'gva' as const, level, address: linear } };
+    const hpa = resolver.toHpa(cpu, level, 'gva', linear);
+    const common = {
+      id: `${id}/${vector}`,
+      label: name,
+      expandable: false,
+      memory: { space: 'gva' as const, level, address: linear },
+      ...(hpa === undefined ? {} : { stored: { address: BigInt(hpa), bytes: size } }),
+    };
     if (vector * size + size - 1 > limit) {
       nodes.push({ ...common, description: 'beyond the IDT limit' });
       continue;
@@ -176,6 +183,7 @@ function entries(
       description: words.join(' '),
       tooltip: `${ept ? 'EPT ' : ''}${name} entry ${index} at ${hex(address)} for ${ept ? 'guest-physical' : 'linear'} ${hex(linear)}`,
       memory: { space: ept ? 'hpa' : 'gpa', level, address: BigInt(address) },
+      stored: { address: BigInt(locate(address) ?? address), bytes: format.entryBytes },
       expandable: present && !leaf && !reserved,
     });
   }

@@ -60,6 +60,7 @@ function fieldNode(field: VmcsField, vmcs: Vmcs, around: FieldSurroundings): Ins
     ...(description === '' ? {} : { description }),
     tooltip: tooltipOf(field),
     memory: memoryOf(field, vmcs, value),
+    stored: { address: BigInt(vmcs.pointer + field.offset), bytes: typeof field.width === 'number' ? field.width / 8 : 8 },
     expandable: fieldBits(field, value, around).length > 0,
   };
 }

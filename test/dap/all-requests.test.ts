@@ -73,14 +73,89 @@ describe('conversation: the other requests', function () {
       await talk.ask('setInstructionBreakpoints', { breakpoints: [] });
       await talk.ask('pause', { threadId: 1 });
       talk.heading('not available yet');
-      await talk.ask('dataBreakpointInfo', { name: 'rsi' });
-      await talk.ask('setDataBreakpoints', { breakpoints: [{ dataId: 'x' }] });
       await talk.ask('stepBack', { threadId: 1 });
       await talk.ask('reverseContinue', { threadId: 1 });
     } finally {
       await talk.end();
     }
     talk.matches('other-requests');
+  });
+
+  it('breaks on data: fields of the VMCS, page-table entries, addresses of every space', async () => {
+    const talk = Conversation.overStdio();
+    const toStop = async (): Promise<string> => {
+      await talk.ask('continue', { threadId: 1 });
+      await talk.event('stopped');
+      return (await talk.stack())[0]!.name;
+    };
+    try {
+      await talk.launch({ program: example('nested-hello'), stopOnEntry: true }, () =>
+        talk.ask('setExceptionBreakpoints', {
+          filters: [],
+          filterOptions: [{ filterId: 'vm-exit', condition: 'reason == EPT_VIOLATION' }],
+        }),
+      );
+      await talk.event('stopped');
+      assert.match(await toStop(), /^L2 guest_touch/);
+      const [frame] = await talk.stack();
+      const frameId = frame!.id;
+      talk.heading('what can be watched');
+      const { scopes } = (await talk.ask('scopes', { frameId }, () => '…')) as { scopes: { name: string; variablesReference: number }[] };
+      const within = async (reference: number, name: string | RegExp): Promise<number> => {
+        const { variables } = (await talk.ask('variables', { variablesReference: reference }, () => '…')) as {
+          variables: { name: string; variablesReference: number }[];
+        };
+        return variables.find((variable) => (typeof name === 'string' ? variable.name === name : name.test(variable.name)))!
+          .variablesReference;
+      };
+      const vmcs = scopes.find(({ name }) => name.startsWith('VMCS'))!.variablesReference;
+      const guest = await within(vmcs, /^Guest-state area/);
+      const registers = await within(guest, 'Guest register state');
+      const field = await talk.ask('dataBreakpointInfo', { variablesReference: registers, name: 'GUEST_RIP' });
+      await talk.ask('dataBreakpointInfo', { variablesReference: scopes[0]!.variablesReference, name: 'rdi' });
+      await talk.ask('dataBreakpointInfo', { name: 'rdi', frameId });
+      await talk.ask('dataBreakpointInfo', { name: '[rdi]', frameId });
+      await talk.ask('dataBreakpointInfo', { name: 'guest_revision', bytes: 1, frameId });
+      await talk.ask('dataBreakpointInfo', { name: '0x40020000', bytes: 8, asAddress: true, frameId });
+      await talk.ask('dataBreakpointInfo', { name: 'no_such_name', frameId });
+      const hole = await talk.ask('evaluate', { expression: 'l2:gpa:0x20000', context: 'watch', frameId }, ({ result }) => result);
+      const entry = await talk.ask('dataBreakpointInfo', { variablesReference: hole.variablesReference as number, name: 'EPT PT[32]' });
+      talk.heading('what cannot be');
+      await talk.ask('setDataBreakpoints', {
+        breakpoints: [
+          { dataId: 'here' },
+          { dataId: 'hpa:0x0/0' },
+          { dataId: 'hpa:0x0/8', mode: 'l9' },
+          { dataId: 'hpa:0x0/8', condition: 'nonsense' },
+        ],
+      });
+      talk.heading("the hypervisor fills the hole: its entry changes, then the guest's store is made again");
+      await talk.ask('setExceptionBreakpoints', { filters: [] });
+      await talk.ask('setDataBreakpoints', {
+        breakpoints: [
+          { dataId: entry.dataId, accessType: 'write' },
+          { dataId: 'l1:gva:0x20000/8', mode: 'l2:gpa', accessType: 'write', condition: 'new == 0x4E6573745363 && old == 0' },
+        ],
+      });
+      assert.match(await toStop(), /^L1 on_ept_violation/);
+      await talk.ask('evaluate', { expression: 'new', context: 'watch' });
+      assert.match(await toStop(), /^L2 guest_touch/);
+      talk.heading('reads, with a condition that only writes a line; as function breakpoints; and a field that the processor writes');
+      await talk.ask('setDataBreakpoints', {
+        breakpoints: [{ dataId: 'l2:gpa:0x20000/8', accessType: 'read', condition: 'log("read {old} at {rip}")' }],
+      });
+      const dataId = String(field.dataId);
+      await talk.ask('setFunctionBreakpoints', {
+        breakpoints: [{ name: `change:${dataId} GUEST_RIP` }, { name: 'change:hpa:0x10' }],
+      });
+      assert.match(await toStop(), /^L1 vm_exit_handler/);
+      await talk.ask('setFunctionBreakpoints', { breakpoints: [] });
+      await talk.ask('continue', { threadId: 1 });
+      await talk.event('terminated');
+    } finally {
+      await talk.end();
+    }
+    talk.matches('data-breakpoints');
   });
 
   it(`answers ${NONSENSE} nonsense requests over stdio (seed ${SEED}), and works afterwards`, async () => {

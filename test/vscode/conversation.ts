@@ -37,7 +37,11 @@ interface Message {
   readonly success?: boolean;
   readonly command?: string;
   readonly message?: string;
-  readonly body?: { readonly output?: string; readonly error?: { readonly format?: string } } & Stop;
+  readonly body?: {
+    readonly breakpoints?: Conversation['functionBreakpoints'];
+    readonly output?: string;
+    readonly error?: { readonly format?: string };
+  } & Stop;
 }
 
 /** Listens to every Nestscope session. */
@@ -45,6 +49,8 @@ export class Conversation {
   readonly stops: Stop[] = [];
   readonly outputs: string[] = [];
   readonly errors: string[] = [];
+  /** What the adapter said of the function breakpoints that were set last. */
+  functionBreakpoints: readonly { readonly verified: boolean; readonly message?: string }[] = [];
   private readonly tracker: vscode.Disposable;
 
   constructor() {
@@ -70,6 +76,8 @@ export class Conversation {
   private hear(message: Message): void {
     if (message.type === 'event' && message.event === 'stopped') this.stops.push(message.body!);
     if (message.type === 'event' && message.event === 'output') this.outputs.push(message.body!.output ?? '');
+    if (message.type === 'response' && message.command === 'setFunctionBreakpoints')
+      this.functionBreakpoints = message.body?.breakpoints ?? [];
     if (message.type === 'response' && message.success === false)
       this.errors.push(`${message.command}: ${message.message ?? ''} ${message.body?.error?.format ?? ''}`);
   }

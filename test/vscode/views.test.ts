@@ -151,6 +151,44 @@ describe(`Nestscope's views in VS Code ${vscode.version}`, () => {
     ok(printed.includes('(THE GUEST READ'), `what the guest printed: ${printed}`);
   });
 
+  it('breaks when a row changes, at the handler of a gate, and on an exit of a reason: rows of the views as breakpoints', async () => {
+    const session = await editor.atEptViolation();
+    await editor.breakOnExit(session, undefined);
+    const functions = (): string[] =>
+      vscode.debug.breakpoints.map((breakpoint) => (breakpoint instanceof vscode.FunctionBreakpoint ? breakpoint.functionName : 'another'));
+    const known = (): Promise<unknown> =>
+      until(
+        () =>
+          editor.conversation.functionBreakpoints.length === functions().length &&
+          editor.conversation.functionBreakpoints.every(({ verified }) => verified),
+        `${functions().join(', ')} are verified`,
+      );
+    const rip = (await fields()).get('GUEST_RIP')!;
+    equal(editor.api.views[vmcs]!.getTreeItem(rip).contextValue, 'row value memory change');
+    await vscode.commands.executeCommand('nestscope.breakOnChange', rip);
+    await known();
+    ok(/^change:hpa:0x[0-9a-f]+\/8 GUEST_RIP$/.test(functions()[0]!), functions().join(', '));
+    // on_ept_violation leaves GUEST_RIP as it is; the next exit (HLT) writes it.
+    ok(/^L1 vm_exit_handler/.test(await editor.key(session, 'continue')), 'after the exit that wrote the field');
+    const { reason, text } = editor.conversation.stops.at(-1)!;
+    equal(reason, 'data breakpoint');
+    ok(/L2 at guest_hlt made the processor write \d+ bytes? at hpa:/.test(text ?? ''), String(text));
+    await vscode.commands.executeCommand('nestscope.breakOnChange', rip);
+    equal(functions().length, 0);
+    const counts = await editor.rows('nestscope.exits', 1);
+    await vscode.commands.executeCommand(
+      'nestscope.breakOnChange',
+      counts.find(({ label }) => label === 'CPUID'),
+    );
+    const gates = await editor.rows('nestscope.interrupts', 2);
+    await vscode.commands.executeCommand(
+      'nestscope.breakAtHandler',
+      gates.find(({ id }) => id === 'idt/l1/6'),
+    );
+    ok(/^vmexit:CPUID l1:gva:0x[0-9a-f]+$/.test(functions().join(' ')), functions().join(' '));
+    await known();
+  });
+
   it('draws the translation of an unmapped address, and marks the entry that stops it and no other', async () => {
     const session = await editor.atEptViolation();
     const hole = (await session.customRequest('nestscope/resolve', { address: 'l2:gva:0x40020000' })) as ResolveResult;
