@@ -157,6 +157,8 @@ export class MemoryViews implements vscode.Disposable {
       panel.webview.asWebviewUri(vscode.Uri.joinPath(media, 'memory-view.js')).toString(),
       panel.webview.cspSource,
     );
+    // Its page asks once more when it has loaded, which it may not do before it is in front.
+    await memory.read();
   }
 
   /** What the panel at a memory reference shows, for tests: a webview's content cannot be read back. */
