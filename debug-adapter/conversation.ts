@@ -1,8 +1,9 @@
 /** The course of one session: launching, running, stepping, stopping, restarting, ending. What is asked about a machine that stands: looking.ts. */
+import type { StopReason } from '../emulator/api';
 import type { RequestArguments } from './arguments';
 import { BreakpointRequests } from './breakpoints/requests';
 import { ConsoleOutput } from './console-output';
-import { type Debuggee, FIRST_VCPU, inExitView } from './debuggee';
+import { type Debuggee, inExitView } from './debuggee';
 import { requestErrors, stepLimitSentence } from './errors';
 import { eventVariables } from './evaluate/event-variables';
 import { namesOf } from './evaluate/names';
@@ -85,8 +86,8 @@ export class Conversation implements LookedAt {
     this.started = true;
     const { configuration } = this.launched;
     const deaf = this.withoutDebugging;
-    if (configuration.stopOnEntry && !deaf) this.stopped({ reason: 'entry', exitView: false });
-    else this.runner?.start(continuePlan, { fresh: true, deaf });
+    if (configuration.stopOnEntry && !deaf) this.stopped({ reason: 'entry', vcpu: this.launched.debuggee.vcpu, exitView: false });
+    else this.runner?.start(continuePlan, { vcpu: 0, fresh: true, deaf });
   }
 
   private get withoutDebugging(): boolean {
@@ -153,12 +154,13 @@ export class Conversation implements LookedAt {
         limitReached: (steps) => this.output(stepLimitSentence(steps)),
         output: (line) => this.send('output', { category: 'console', output: `${line}\n` }),
         namesAt: (event, hits) => {
-          const cpu = machine.cpu(FIRST_VCPU);
+          const vcpu = machine.currentVcpu;
+          const cpu = machine.cpu(vcpu);
           const registers = liveRegisters(cpu);
-          const vmcs = debuggee.vmcs(FIRST_VCPU);
+          const vmcs = debuggee.vmcs(vcpu);
           return namesOf({
             machine,
-            vcpu: FIRST_VCPU,
+            vcpu,
             registers,
             codeBits: cpu.codeBits,
             symbols,
@@ -207,35 +209,32 @@ export class Conversation implements LookedAt {
   // ------------------------------------------------------------------------------------------------ running
 
   continue(args: RequestArguments): object {
-    threadOf(this.debuggee(args.command), args);
-    this.go('continue', () => continuePlan);
-    return { allThreadsContinued: true };
+    this.go(args, () => continuePlan);
+    return { allThreadsContinued: !aloneIn(args) };
   }
 
   next(args: RequestArguments): void {
-    threadOf(this.debuggee(args.command), args);
-    this.go('next', (debuggee) => {
-      if (inExitView(debuggee)) return stepping.untilGuestGoesOn();
-      return stepping.lineOr(debuggee, args.raw.granularity, false) ?? stepping.stepOver(debuggee);
+    this.go(args, (stepped) => {
+      if (inExitView(stepped.debuggee, stepped.vcpu)) return stepping.untilGuestGoesOn();
+      return stepping.lineOr(stepped, args.raw.granularity, false) ?? stepping.stepOver(stepped);
     });
   }
 
   stepIn(args: RequestArguments): void {
-    threadOf(this.debuggee(args.command), args);
-    this.go('stepIn', (debuggee) =>
-      inExitView(debuggee) ? undefined : (stepping.lineOr(debuggee, args.raw.granularity, true) ?? stepping.stepInto()),
+    this.go(args, (stepped) =>
+      inExitView(stepped.debuggee, stepped.vcpu)
+        ? undefined
+        : (stepping.lineOr(stepped, args.raw.granularity, true) ?? stepping.stepInto()),
     );
   }
 
   stepOut(args: RequestArguments): void {
-    threadOf(this.debuggee(args.command), args);
-    this.go('stepOut', (debuggee) => (inExitView(debuggee) ? undefined : stepping.stepOut(debuggee)));
+    this.go(args, (stepped) => (inExitView(stepped.debuggee, stepped.vcpu) ? undefined : stepping.stepOut(stepped)));
   }
 
   pause(args: RequestArguments): void {
-    threadOf(this.debuggee('pause'), args);
     // A machine that has just stopped by itself is what the user wants, too.
-    this.runner?.pause();
+    this.runner?.pause(threadOf(this.debuggee('pause'), args));
   }
 
   gotoTargets(args: RequestArguments): object {
@@ -243,26 +242,28 @@ export class Conversation implements LookedAt {
   }
 
   goto(args: RequestArguments): void {
-    threadOf(this.debuggee('goto'), args);
+    const vcpu = threadOf(this.debuggee('goto'), args);
     const debuggee = this.stoppedDebuggee('goto');
-    this.jumps.jump(debuggee, args.integer('targetId', 0, Number.MAX_SAFE_INTEGER));
-    this.afterAnswer = { command: 'goto', work: () => this.stopped({ reason: 'goto', exitView: false }) };
+    this.jumps.jump(debuggee, vcpu, args.integer('targetId', 0, Number.MAX_SAFE_INTEGER));
+    this.afterAnswer = { command: 'goto', work: () => this.stopped({ reason: 'goto', vcpu, exitView: false }) };
   }
 
   /** Runs by a plan; without one only the view moves, from the exited guest to the hypervisor's host RIP. */
-  private go(command: string, planOf: (debuggee: Debuggee) => Plan | undefined): void {
+  private go(args: RequestArguments, planOf: (stepped: stepping.Stepped) => Plan | undefined): void {
+    const { command } = args;
+    const vcpu = threadOf(this.debuggee(command), args);
     const debuggee = this.stoppedDebuggee(command);
     const { runner } = this;
     const { ended } = debuggee.machine;
     if (ended) throw requestErrors.ended(stopInWords(ended, debuggee.symbols)?.text.split('\n')[0] ?? ended.kind);
-    const plan = planOf(debuggee);
-    const exitView = inExitView(debuggee);
+    const plan = planOf({ debuggee, vcpu });
+    const exitView = inExitView(debuggee, vcpu);
     const cause = debuggee.stop?.cause;
     this.looking.forget();
     debuggee.stop = undefined;
     const work = (): void => {
-      if (plan) runner?.start(plan, { fresh: exitView });
-      else this.stopped({ reason: 'step', cause, exitView: false });
+      if (plan) runner?.start(plan, { vcpu, alone: aloneIn(args), fresh: exitView });
+      else this.stopped({ reason: 'step', vcpu, cause, exitView: false });
     };
     this.afterAnswer = { command, work };
   }
@@ -276,10 +277,10 @@ export class Conversation implements LookedAt {
     const told = stop.reason === 'exception' || stop.reason === 'data breakpoint' || stop.exitView;
     const words = told ? stopInWords(stop.cause, debuggee.symbols) : undefined;
     const { cause } = stop;
-    if (cause?.kind === 'guest-exit' || (cause && this.withoutDebugging)) {
+    if (cause?.kind === 'guest-exit' || cause?.kind === 'power-off' || (cause && this.withoutDebugging)) {
       this.output(words?.text ?? cause.kind);
       this.send('exited', {
-        exitCode: cause.kind === 'guest-exit' ? exitStatus(cause.value) : cause.kind === 'halted' ? 0 : SHUTDOWN_STATUS,
+        exitCode: exitCodeOf(cause),
       });
       this.send('terminated', {});
       return;
@@ -288,7 +289,7 @@ export class Conversation implements LookedAt {
     this.send('stopped', {
       reason: stop.reason,
       ...(words ? { description: words.title, text: words.text } : {}),
-      threadId: FIRST_VCPU + 1,
+      threadId: stop.vcpu + 1,
       allThreadsStopped: true,
       ...(stop.hitBreakpointIds ? { hitBreakpointIds: stop.hitBreakpointIds } : {}),
     });
@@ -299,5 +300,15 @@ export class Conversation implements LookedAt {
   }
 }
 
+/** Shall only the virtual CPU of the request run? */
+function aloneIn(args: RequestArguments): boolean {
+  return args.raw.singleThread === true;
+}
+
 /** As the command line ends when the guest shut down. */
 const SHUTDOWN_STATUS = 70;
+
+function exitCodeOf(cause: StopReason): number {
+  if (cause.kind === 'guest-exit') return exitStatus(cause.value);
+  return cause.kind === 'halted' || cause.kind === 'power-off' ? 0 : SHUTDOWN_STATUS;
+}

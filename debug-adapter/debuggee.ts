@@ -2,12 +2,10 @@
 import type { CpuView, Level, Machine } from '../emulator/api';
 import { type CodeBits, type DisassembledCode, type Disassembler, LONGEST_INSTRUCTION } from './disassembly';
 import { eventVariables, type EventVariables } from './evaluate/event-variables';
+import { formatPlace, type MemoryPlace } from './memory-reference';
 import type { Stop } from './stops';
 import type { SymbolSource } from './symbol-source';
 import { vmcsFields, type VmcsFields } from './vmcs-fields';
-
-/** The only virtual CPU that stepping moves so far. */
-export const FIRST_VCPU = 0;
 
 export class Debuggee {
   /** Why the machine stands; undefined while it runs and before it starts. */
@@ -22,6 +20,11 @@ export class Debuggee {
     readonly disassembler: Disassembler,
   ) {}
 
+  /** The virtual CPU that the stop is about. */
+  get vcpu(): number {
+    return this.stop?.vcpu ?? this.machine.currentVcpu;
+  }
+
   vmcs(vcpu: number): VmcsFields {
     let fields = this.fields.get(vcpu);
     if (!fields) this.fields.set(vcpu, (fields = vmcsFields(this.machine, vcpu)));
@@ -31,6 +34,12 @@ export class Debuggee {
   /** The event that the machine stands at, for expressions. */
   get event(): EventVariables {
     return eventVariables(this.stop?.cause);
+  }
+
+  /** A place of one virtual CPU's address space, as it travels: where there is only one, or its page tables do not matter, without it. */
+  reference(vcpu: number, place: MemoryPlace): string {
+    const physical = place.space === 'hpa' || (place.space === 'gpa' && place.level === 1);
+    return formatPlace(physical || this.machine.vcpuCount === 1 ? place : { ...place, vcpu });
   }
 
   instructionAt(vcpu: number, level: Level, address: bigint, bits: CodeBits): DisassembledCode | undefined {
@@ -43,7 +52,7 @@ export class Debuggee {
   }
 }
 
-/** The event that the machine has been stopped by in the guest that has just exited. */
-export function inExitView(debuggee: Debuggee): boolean {
-  return debuggee.stop?.exitView === true && debuggee.machine.cpu(FIRST_VCPU).exitJustCommitted !== undefined;
+/** Does the machine stand at an exit of this virtual CPU's guest, of which its hypervisor has not run an instruction yet? */
+export function inExitView({ stop, machine }: Debuggee, vcpu: number): boolean {
+  return stop?.exitView === true && stop.vcpu === vcpu && machine.cpu(vcpu).exitJustCommitted !== undefined;
 }

@@ -59,7 +59,7 @@ function shown(debuggee: Debuggee, frame: Frame, value: Value): Pick<Evaluated, 
   const resolution = value.place
     ? debuggee.machine.resolve(frame.vcpu, value.place.level, value.place.space, value.place.address)
     : undefined;
-  return { result: result + flags + words, memoryReference: place && formatPlace(place), resolution };
+  return { result: result + flags + words, memoryReference: place && debuggee.reference(frame.vcpu, place), resolution };
 }
 
 /** The value as an address: what a symbol or a place says; a linear address of the frame's level for registers and numbers. */
@@ -135,7 +135,7 @@ function assign(debuggee: Debuggee, frame: Frame, target: Expression, source: Ex
   if (number >> BigInt(8 * bytes) !== 0n) throw expressionErrors.valueTooWide(hex(number), 8 * bytes);
   const written = debuggee.machine.writeMemory(frame.vcpu, place.level, place.space, place.address, toLittleEndian(number, bytes));
   if (written < bytes) throw expressionErrors.unwritable(formatPlace(place));
-  return { result: hex(number), memoryReference: formatPlace(place), changed: true, written: { place, bytes } };
+  return { result: hex(number), memoryReference: debuggee.reference(frame.vcpu, place), changed: true, written: { place, bytes } };
 }
 
 const MOST_COMPLETIONS = 200;

@@ -1,7 +1,7 @@
 /** gotoTargets and goto ("Jump to Cursor"): sets RIP of the level that runs to a line's code, without executing anything in between. */
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { RequestArguments } from './arguments';
-import { type Debuggee, FIRST_VCPU, inExitView } from './debuggee';
+import { type Debuggee, inExitView } from './debuggee';
 import { jumpErrors } from './errors';
 import { formatPlace, type MemoryPlace, parsePlace } from './memory-reference';
 
@@ -13,7 +13,7 @@ export class JumpTargets {
 
   /** The places that a line stands for; a disassembly document names the instruction itself. */
   find(debuggee: Debuggee, args: RequestArguments, lineBase: number): DebugProtocol.GotoTarget[] {
-    const { level } = debuggee.machine.cpu(FIRST_VCPU);
+    const { level } = debuggee.machine.cpu(debuggee.vcpu);
     const path = args.object('source')?.path;
     const line = args.integer('line', 0, MOST_LINES);
     const reference = args.optionalText('instructionReference');
@@ -33,11 +33,11 @@ export class JumpTargets {
     return { id, label: reference, line, instructionPointerReference: reference };
   }
 
-  jump(debuggee: Debuggee, id: number): void {
+  jump(debuggee: Debuggee, vcpu: number, id: number): void {
     const place = this.places.get(id);
-    const cpu = debuggee.machine.cpu(FIRST_VCPU);
+    const cpu = debuggee.machine.cpu(vcpu);
     if (!place || place.level !== cpu.level) throw jumpErrors.staleTarget();
-    if (inExitView(debuggee)) throw jumpErrors.atExit();
+    if (inExitView(debuggee, vcpu)) throw jumpErrors.atExit();
     // What the registers call RIP is the offset in CS, which has a base of its own outside 64-bit mode.
     const base = cpu.codeBits === 64 ? 0n : (cpu.register('cs_base') ?? 0n);
     cpu.setRegister('rip', BigInt.asUintN(64, place.address - base));

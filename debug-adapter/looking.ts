@@ -1,7 +1,7 @@
 /** Answers about the machine as it stands: stack, variables, expressions, memory. Numbers of frames and variables are void after the stop. */
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { RequestArguments } from './arguments';
-import { type Debuggee, FIRST_VCPU } from './debuggee';
+import type { Debuggee } from './debuggee';
 import { dataInformation } from './data-information';
 import { requestErrors } from './errors';
 import * as evaluation from './evaluation';
@@ -92,7 +92,7 @@ export class Looking {
       name: frame.name,
       line: source && row ? row.line - 1 + this.session.client.lineBase : 0,
       column: source ? this.session.client.columnBase : 0,
-      instructionPointerReference: formatPlace({ space: 'gva', level: frame.level, address: frame.address }),
+      instructionPointerReference: debuggee.reference(frame.vcpu, { space: 'gva', level: frame.level, address: frame.address }),
     };
     if (source) result.source = source;
     if (frame.kind === 'entry') result.presentationHint = 'label';
@@ -103,7 +103,7 @@ export class Looking {
   private frame(args: RequestArguments): Frame {
     const debuggee = this.session.debuggee(args.command);
     const id = args.optionalInteger('frameId', 0, Number.MAX_SAFE_INTEGER);
-    if (id === undefined || id === 0) return framesOf(debuggee, FIRST_VCPU)[0]!;
+    if (id === undefined || id === 0) return framesOf(debuggee, debuggee.vcpu)[0]!;
     const frame = this.frames.get(id);
     if (!frame) throw requestErrors.staleFrame();
     return frame;
@@ -179,7 +179,7 @@ export class Looking {
     // Right after a stop a client may still have a frame of the stop before selected: a hover means the frame on top then.
     const late = context === 'hover' && this.isStale(args);
     if (late && this.session.running) return { result: '', variablesReference: 0 };
-    const frame = late ? framesOf(debuggee, FIRST_VCPU)[0]! : this.frame(args);
+    const frame = late ? framesOf(debuggee, debuggee.vcpu)[0]! : this.frame(args);
     const evaluated = evaluation.evaluate(debuggee, frame, args.text('expression'), context);
     return this.evaluatedOnWire(evaluated);
   }

@@ -3,7 +3,6 @@ import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { RequestArguments } from './arguments';
 import { decodeBase64, encodeBase64 } from './base64';
 import type { Debuggee } from './debuggee';
-import { FIRST_VCPU } from './debuggee';
 import { type CodeBits, type DisassembledCode, LONGEST_INSTRUCTION } from './disassembly';
 import { memoryErrors } from './errors';
 import { formatPlace, hex, type MemoryPlace, offsetPlace, parsePlace } from './memory-reference';
@@ -16,16 +15,21 @@ const OFFSET_LIMIT = Number.MAX_SAFE_INTEGER;
 
 function placeOf(debuggee: Debuggee, args: RequestArguments): MemoryPlace {
   const text = args.text('memoryReference');
-  const place = parsePlace(text, debuggee.machine.cpu(FIRST_VCPU).level);
+  const place = parsePlace(text, debuggee.machine.cpu(debuggee.vcpu).level);
   if (!place) throw memoryErrors.badReference(text);
   return offsetPlace(place, args.optionalInteger('offset', -OFFSET_LIMIT, OFFSET_LIMIT) ?? 0);
+}
+
+/** Linear addresses are a virtual CPU's; without one, of that which the stop is about. */
+function vcpuOf({ machine, vcpu }: Debuggee, place: MemoryPlace): number {
+  return place.vcpu !== undefined && place.vcpu < machine.vcpuCount ? place.vcpu : vcpu;
 }
 
 export function readMemory(debuggee: Debuggee, args: RequestArguments): DebugProtocol.ReadMemoryResponse['body'] {
   const place = placeOf(debuggee, args);
   const count = args.integer('count', 0, OFFSET_LIMIT);
   if (count > MOST_BYTES) throw memoryErrors.tooMuch(`${count} bytes`, MOST_BYTES);
-  const bytes = debuggee.machine.readMemory(FIRST_VCPU, place.level, place.space, place.address, count);
+  const bytes = debuggee.machine.readMemory(vcpuOf(debuggee, place), place.level, place.space, place.address, count);
   // The client takes the address as a number to count lines from, so it comes without its space.
   const address = hex(place.address);
   if (bytes.length === count) return { address, data: encodeBase64(bytes) };
@@ -41,7 +45,7 @@ function unreadable(debuggee: Debuggee, place: MemoryPlace, readable: number, co
     offset += PAGE - Number(at.address % BigInt(PAGE));
     if (
       offset < count &&
-      debuggee.machine.readMemory(FIRST_VCPU, place.level, place.space, offsetPlace(place, offset).address, 1).length > 0
+      debuggee.machine.readMemory(vcpuOf(debuggee, place), place.level, place.space, offsetPlace(place, offset).address, 1).length > 0
     )
       break;
   }
@@ -57,7 +61,7 @@ export function writeMemory(debuggee: Debuggee, args: RequestArguments): Written
   const place = placeOf(debuggee, args);
   const bytes = decodeBase64(args.text('data'));
   if (!bytes) throw memoryErrors.badData();
-  const bytesWritten = debuggee.machine.writeMemory(FIRST_VCPU, place.level, place.space, place.address, bytes);
+  const bytesWritten = debuggee.machine.writeMemory(vcpuOf(debuggee, place), place.level, place.space, place.address, bytes);
   if (bytesWritten === 0 && bytes.length > 0) throw memoryErrors.notWritten(formatPlace(place));
   return { place, bytesWritten };
 }
@@ -94,12 +98,12 @@ interface NoCode {
 }
 
 function bitsOf(debuggee: Debuggee, place: MemoryPlace): CodeBits {
-  const cpu = debuggee.machine.cpu(FIRST_VCPU);
+  const cpu = debuggee.machine.cpu(vcpuOf(debuggee, place));
   return cpu.level === place.level || place.space === 'hpa' ? cpu.codeBits : (cpu.other()?.codeBits ?? cpu.codeBits);
 }
 
 function read(debuggee: Debuggee, place: MemoryPlace, length: number): Uint8Array {
-  return debuggee.machine.readMemory(FIRST_VCPU, place.level, place.space, place.address, length);
+  return debuggee.machine.readMemory(vcpuOf(debuggee, place), place.level, place.space, place.address, length);
 }
 
 function codeFrom(debuggee: Debuggee, place: MemoryPlace, bits: CodeBits, skip: number, count: number): (DisassembledCode | NoCode)[] {

@@ -2,9 +2,9 @@
 import type { AddressSpace, InspectNode, Level } from '../emulator/api';
 import type { RequestArguments } from './arguments';
 import { formatDataId } from './breakpoints/watching';
-import { type Debuggee, FIRST_VCPU } from './debuggee';
+import type { Debuggee } from './debuggee';
 import { evaluateIn } from './evaluation';
-import { formatPlace, hex, parsePlace } from './memory-reference';
+import { hex, parsePlace } from './memory-reference';
 import type { ExitEntry, ExitsResult, InspectResult, PositionResult, ResolveResult } from './protocol';
 import { resolutionOnWire } from './resolution';
 import type { Frame } from './stack';
@@ -14,17 +14,18 @@ const DEFAULT_EXITS = 100;
 const MOST_EXITS = 1_000_000;
 
 function vcpuOf(debuggee: Debuggee, args: RequestArguments): number {
-  return args.optionalInteger('vcpu', 0, debuggee.machine.vcpuCount - 1) ?? FIRST_VCPU;
+  return args.optionalInteger('vcpu', 0, debuggee.machine.vcpuCount - 1) ?? debuggee.vcpu;
 }
 
 export function inspect(debuggee: Debuggee, args: RequestArguments): InspectResult {
-  const nodes = debuggee.machine.inspect.children(vcpuOf(debuggee, args), args.text('id'));
+  const vcpu = vcpuOf(debuggee, args);
+  const nodes = debuggee.machine.inspect.children(vcpu, args.text('id'));
   return {
     nodes: nodes.map(({ memory, stored, ...node }) => ({
       ...node,
       dataId: stored && formatDataId({ space: 'hpa', level: 1, address: stored.address }, stored.bytes),
       symbol: symbolOf(debuggee, { memory, ...node }),
-      memoryReference: memory && formatPlace(memory),
+      memoryReference: memory && debuggee.reference(vcpu, memory),
     })),
   };
 }

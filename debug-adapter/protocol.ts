@@ -123,7 +123,7 @@ export interface CustomEvents {
 }
 
 /** Ids of the exception filters (fixed at initialize). */
-export type FilterId = 'vm-exit' | 'vm-entry-failure' | 'triple-fault' | 'exception';
+export type FilterId = 'vm-exit' | 'vm-entry-failure' | 'triple-fault' | 'exception' | 'interrupt';
 
 /** Between an editor's extension and the worker that holds adapter and machine. */
 export type WorkerMessage =

@@ -10,7 +10,7 @@ import type { Names } from './evaluate/evaluate';
 import type { Scheduler } from './host';
 import type { Stop } from './stops';
 
-/** How far the next part of the run may go, besides the user's breakpoints. */
+/** How far the next part of the run may go, besides the user's breakpoints. What it names counts on the virtual CPU of the plan only. */
 export interface Stretch {
   /** This many steps exactly, unless something stops before. */
   readonly steps?: number;
@@ -18,6 +18,17 @@ export interface Stretch {
   readonly vmExit?: boolean;
   readonly vmEntry?: boolean;
   readonly exception?: boolean;
+}
+
+export interface Course {
+  /** The virtual CPU that a plan moves, or that is looked at when the machine goes on. */
+  readonly vcpu: number;
+  /** Only this virtual CPU runs, the others hold. */
+  readonly alone?: boolean;
+  /** A breakpoint at the very first instruction counts, since nobody has been told of it yet. */
+  readonly fresh?: boolean;
+  /** Without debugging (noDebug) nothing of the user's stops the machine. */
+  readonly deaf?: boolean;
 }
 
 export interface Plan {
@@ -49,14 +60,16 @@ const GREATEST_BUDGET = 5_000_000;
 
 export class Runner {
   private plan: Plan | undefined;
-  private pauseWanted = false;
+  private course: Course = { vcpu: 0 };
+  /** The virtual CPU whose pause is wanted. */
+  private pauseWanted: number | undefined;
   private budget = FIRST_BUDGET;
   private disposed = false;
   private ignoreFirst = false;
   private armedGeneration = -1;
   private armedUntil: readonly Breakpoint[] | undefined;
-  /** Without debugging (noDebug) nothing of the user's stops the machine. */
-  private deaf = false;
+  /** Steps that a virtual CPU had made when it stopped at a breakpoint: it is not told of it again. */
+  private readonly told = new Map<number, number>();
 
   constructor(
     private readonly machine: Machine,
@@ -72,17 +85,20 @@ export class Runner {
     return this.plan !== undefined;
   }
 
-  /** `fresh`: a breakpoint at the very first instruction counts, since nobody has been told of it yet. */
-  start(plan: Plan, { fresh = false, deaf = false } = {}): void {
+  start(plan: Plan, course: Course): void {
     this.plan = plan;
-    this.pauseWanted = false;
-    this.ignoreFirst = !fresh;
-    this.deaf = deaf;
+    this.course = course;
+    this.pauseWanted = undefined;
+    this.ignoreFirst = !course.fresh;
     this.scheduler.defer(() => this.slice());
   }
 
-  pause(): void {
-    this.pauseWanted = true;
+  pause(vcpu: number): void {
+    this.pauseWanted = vcpu;
+  }
+
+  private get deaf(): boolean {
+    return this.course.deaf === true;
   }
 
   dispose(): void {
@@ -94,12 +110,13 @@ export class Runner {
     const { plan } = this;
     if (this.disposed || !plan) return;
     let stop: Stop | undefined;
-    if (this.pauseWanted) stop = { reason: 'pause', exitView: false };
+    if (this.pauseWanted !== undefined) stop = { reason: 'pause', vcpu: this.pauseWanted, exitView: false };
     else stop = this.runFor(SLICE_MS, plan);
     this.listener.sliceEnded();
     if (this.disposed) return;
     if (stop) {
       this.plan = undefined;
+      this.told.set(stop.vcpu, this.machine.cpu(stop.vcpu).steps);
       this.listener.stopped(stop);
     } else {
       this.scheduler.defer(() => this.slice());
@@ -115,17 +132,24 @@ export class Runner {
       const stepsBefore = this.machine.steps;
       if (stepsBefore >= this.lastStep) {
         this.listener.limitReached(this.lastStep);
-        return { reason: 'pause', exitView: false };
+        return { reason: 'pause', vcpu: this.course.vcpu, exitView: false };
       }
-      const maxSteps = Math.max(1, Math.min(stretch.steps ?? Infinity, this.budget, this.lastStep - stepsBefore));
-      const reason = this.machine.runSlice({ maxSteps, ignoreFirstBreakpoint: this.ignoreFirst });
+      const mostSteps = Math.max(1, Math.min(this.budget, this.lastStep - stepsBefore));
+      const own = this.machine.cpu(this.course.vcpu).steps;
+      const reason = this.machine.runSlice({
+        maxSteps: Math.min(stretch.steps ?? Infinity, mostSteps),
+        mostSteps,
+        countOnly: stretch.steps === undefined ? undefined : this.course.vcpu,
+        runOnly: this.course.alone ? this.course.vcpu : undefined,
+        ignoreFirstBreakpoint: this.ignoreFirst,
+      });
       const made = this.machine.steps - stepsBefore;
       const after = this.scheduler.now();
       this.adapt(made, after - now);
       now = after;
       // Whatever was met and not stopped at must not be met again at once.
       this.ignoreFirst = reason.kind === 'breakpoint';
-      const stop = this.judge(reason, stretch, made, plan);
+      const stop = this.judge(reason, stretch, this.machine.cpu(this.course.vcpu).steps - own, plan);
       if (stop) return stop;
     } while (now - began < milliseconds - CALL_MS);
     return undefined;
@@ -137,12 +161,14 @@ export class Runner {
     breakOn.vmExit = stretch.vmExit === true || (listening && (this.filters.has('vm-exit') || this.breakpoints.wantsExits));
     breakOn.vmEntry = stretch.vmEntry === true || (listening && this.filters.isAlways('vm-entry'));
     breakOn.vmEntryFailure = listening && this.filters.has('vm-entry-failure');
+    breakOn.interrupt = listening && this.filters.has('interrupt');
     breakOn.exception = stretch.exception === true || (listening && this.filters.has('exception'));
     if (this.armedGeneration === this.breakpoints.generation && this.armedUntil === stretch.until) return;
     this.armedGeneration = this.breakpoints.generation;
     this.armedUntil = stretch.until;
     this.machine.setWatchpoints(listening ? this.breakpoints.watchpoints() : []);
-    this.machine.setBreakpoints([...(listening ? this.breakpoints.armed() : []), ...(stretch.until ?? [])]);
+    const until = (stretch.until ?? []).map((breakpoint) => ({ ...breakpoint, vcpu: this.course.vcpu }));
+    this.machine.setBreakpoints([...(listening ? this.breakpoints.armed() : []), ...until]);
   }
 
   /** The budget follows the machine's speed, so that one call lasts about CALL_MS. */
@@ -152,15 +178,18 @@ export class Runner {
     this.budget = Math.round(Math.min(GREATEST_BUDGET, Math.max(LEAST_BUDGET, this.budget * Math.min(4, factor))));
   }
 
+  /** `made`: steps of the virtual CPU that the plan moves. */
   private judge(reason: StopReason, stretch: Stretch, made: number, plan: Plan): Stop | undefined {
+    const vcpu = this.machine.currentVcpu;
     switch (reason.kind) {
       case 'guest-exit':
+      case 'power-off':
       case 'halted':
       case 'not-modelled':
       case 'internal-error':
       case 'triple-fault':
       case 'vmx-abort':
-        return { reason: 'exception', cause: reason, exitView: false };
+        return { reason: 'exception', vcpu, cause: reason, exitView: false };
       case 'breakpoint': {
         const mine = this.atBreakpoint(reason);
         if (mine) return mine;
@@ -170,13 +199,14 @@ export class Runner {
         const mine = this.atWatchpoint(reason);
         if (mine) return mine;
         // A VM exit writes memory, too: what was watched and did not stop the machine must not hide the exit.
-        const exit = this.machine.cpu(0).exitJustCommitted;
+        const exit = this.machine.cpu(vcpu).exitJustCommitted;
         if (exit && exit.n === this.machine.steps) return this.judge({ kind: 'vm-exit', exit }, stretch, made, plan);
         break;
       }
       case 'vm-exit':
       case 'vm-entry':
       case 'vm-entry-failure':
+      case 'interrupt':
       case 'exception': {
         const mine = this.atEvent(reason);
         if (mine) return mine;
@@ -185,26 +215,28 @@ export class Runner {
       case 'step-limit':
         break;
     }
-    const reached =
-      (stretch.steps !== undefined && made >= stretch.steps) ||
+    const byEvent =
       (reason.kind === 'vm-exit' && stretch.vmExit === true) ||
       (reason.kind === 'vm-entry' && stretch.vmEntry === true) ||
       (reason.kind === 'exception' && stretch.exception === true) ||
       (reason.kind === 'breakpoint' &&
         (stretch.until ?? []).some(({ address, level }) => address === reason.address && (level ?? reason.level) === reason.level));
+    const reached = (stretch.steps !== undefined && made >= stretch.steps) || (byEvent && vcpu === this.course.vcpu);
     if (!reached || plan.after(reason) === 'again') return undefined;
     return this.arrived();
   }
 
   /** A step that ends at a breakpoint counts as having hit it. */
   private arrived(): Stop {
-    const cpu = this.machine.cpu(0);
+    const { vcpu } = this.course;
+    const cpu = this.machine.cpu(vcpu);
     const here: StopReason = { kind: 'breakpoint', address: cpu.rip, level: cpu.level };
-    return this.ignoreFirst ? { reason: 'step', exitView: false } : (this.atBreakpoint(here) ?? { reason: 'step', exitView: false });
+    const step: Stop = { reason: 'step', vcpu, exitView: false };
+    return this.ignoreFirst ? step : (this.atBreakpoint(here, vcpu) ?? step);
   }
 
-  private atBreakpoint(reason: StopReason & { kind: 'breakpoint' }): Stop | undefined {
-    if (this.deaf) return undefined;
+  private atBreakpoint(reason: StopReason & { kind: 'breakpoint' }, vcpu = this.machine.currentVcpu): Stop | undefined {
+    if (this.deaf || (!this.course.fresh && this.told.get(vcpu) === this.machine.cpu(vcpu).steps)) return undefined;
     const hit = this.breakpoints
       .at(reason.address, reason.level)
       .filter(({ trigger }) => trigger && this.decide(trigger.met((hits) => this.listener.namesAt(reason, hits))));
@@ -216,7 +248,7 @@ export class Runner {
       instruction: 'instruction breakpoint',
       data: 'data breakpoint',
     } as const;
-    return { reason: words[first.kind], hitBreakpointIds: hit.map(({ id }) => id), exitView: false };
+    return { reason: words[first.kind], vcpu, hitBreakpointIds: hit.map(({ id }) => id), exitView: false };
   }
 
   private atWatchpoint(reason: StopReason & { kind: 'watchpoint' }): Stop | undefined {
@@ -230,11 +262,14 @@ export class Runner {
     });
     if (hit.length === 0) return undefined;
     const hitBreakpointIds = [...new Set(hit.map(({ id }) => id))];
-    return { reason: 'data breakpoint', hitBreakpointIds, cause: reason, exitView: false };
+    return { reason: 'data breakpoint', vcpu: reason.vcpu, hitBreakpointIds, cause: reason, exitView: false };
   }
 
-  private atEvent(reason: StopReason & { kind: 'vm-exit' | 'vm-entry' | 'vm-entry-failure' | 'exception' }): Stop | undefined {
+  private atEvent(
+    reason: StopReason & { kind: 'vm-exit' | 'vm-entry' | 'vm-entry-failure' | 'exception' | 'interrupt' },
+  ): Stop | undefined {
     if (this.deaf) return undefined;
+    const vcpu = this.machine.currentVcpu;
     const exitView = reason.kind === 'vm-exit';
     const trigger = this.filters.triggerFor(reason);
     const byFilter = trigger !== undefined && this.decide(trigger.met((hits) => this.listener.namesAt(reason, hits)));
@@ -242,8 +277,8 @@ export class Runner {
     const hit = byName.filter(
       (breakpoint) => breakpoint.trigger && this.decide(breakpoint.trigger.met((hits) => this.listener.namesAt(reason, hits))),
     );
-    if (byFilter || this.filters.isAlways(reason.kind)) return { reason: 'exception', cause: reason, exitView };
-    if (hit.length > 0) return { reason: 'function breakpoint', hitBreakpointIds: hit.map(({ id }) => id), cause: reason, exitView };
+    if (byFilter || this.filters.isAlways(reason.kind)) return { reason: 'exception', vcpu, cause: reason, exitView };
+    if (hit.length > 0) return { reason: 'function breakpoint', vcpu, hitBreakpointIds: hit.map(({ id }) => id), cause: reason, exitView };
     return undefined;
   }
 

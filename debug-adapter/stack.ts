@@ -1,9 +1,10 @@
 /** The call stack, which spans the levels: L2's frames, the VM entry that led there, L1's frames from the host state it will exit to. */
 import type { CpuView, Level, VmEntryRecord } from '../emulator/api';
 import type { Debuggee } from './debuggee';
-import { FIRST_VCPU, inExitView } from './debuggee';
+import { inExitView } from './debuggee';
 import type { CodeBits } from './disassembly';
 import { exceptionName } from './manual-tables';
+import { hex } from './memory-reference';
 import { callerRegisters, exitedGuestRegisters, hostRegisters, liveRegisters, type FrameRegisters } from './registers';
 import { returnText, symbolText } from './symbol-source';
 import { Unwinder } from './unwinding';
@@ -24,7 +25,7 @@ export interface Frame {
 export function framesOf(debuggee: Debuggee, vcpu: number): Frame[] {
   const { machine } = debuggee;
   const cpu = machine.cpu(vcpu);
-  const exit = vcpu === FIRST_VCPU && inExitView(debuggee) ? cpu.exitJustCommitted : undefined;
+  const exit = inExitView(debuggee, vcpu) ? cpu.exitJustCommitted : undefined;
   if (exit) {
     const registers = exitedGuestRegisters(cpu, debuggee.vmcs(vcpu), exit.rip);
     const bits = cpu.other()?.codeBits ?? 64;
@@ -59,27 +60,14 @@ function liveFrames(debuggee: Debuggee, vcpu: number, cpu: CpuView, suffix: stri
   return cpu.exitJustCommitted ? [top] : [top, ...callersOf(debuggee, vcpu, top, cpu)];
 }
 
-/** Below the handler of the exception that the machine has just stopped at: what raised it. */
+/** Below the handler of the exception or interrupt that the machine has just stopped at: what raised it, or was interrupted. */
 function interruptedFrame(debuggee: Debuggee, vcpu: number, cpu: CpuView): Frame[] {
   const cause = debuggee.stop?.cause;
-  if (
-    cause?.kind !== 'exception' ||
-    cause.exception.vcpu !== vcpu ||
-    cause.exception.level !== cpu.level ||
-    cause.exception.rip === cpu.rip
-  )
-    return [];
-  const { rip, vector, level } = cause.exception;
-  const { name, ...rest } = frame(
-    debuggee,
-    vcpu,
-    level,
-    'live',
-    rip,
-    cpu.codeBits,
-    callerRegisters(level, { rip }),
-    ` (raised ${exceptionName(vector)})`,
-  );
+  const event = cause?.kind === 'exception' ? cause.exception : cause?.kind === 'interrupt' ? cause.interrupt : undefined;
+  if (event?.vcpu !== vcpu || event.level !== cpu.level || event.rip === cpu.rip) return [];
+  const { rip, vector, level } = event;
+  const how = event.event === 'exception' ? ` (raised ${exceptionName(vector)})` : ` (interrupted by ${hex(vector)})`;
+  const { name, ...rest } = frame(debuggee, vcpu, level, 'live', rip, cpu.codeBits, callerRegisters(level, { rip }), how);
   return [{ ...rest, kind: 'caller', name }];
 }
 

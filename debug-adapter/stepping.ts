@@ -1,12 +1,19 @@
 /** Plans for stepping: one instruction or one source line, into, over or out, across levels ("Stepping follows nesting"). */
 import type { Breakpoint, CpuView, StopReason } from '../emulator/api';
 import type { Debuggee } from './debuggee';
-import { FIRST_VCPU } from './debuggee';
+import type { DisassembledCode } from './disassembly';
 import type { Plan, Stretch } from './running';
 import type { LineRow } from './symbol-source';
 import { Unwinder } from './unwinding';
 
-const cpuOf = (debuggee: Debuggee): CpuView => debuggee.machine.cpu(FIRST_VCPU);
+/** What is stepped: one virtual CPU of a debuggee. */
+export interface Stepped {
+  readonly debuggee: Debuggee;
+  readonly vcpu: number;
+}
+
+const cpuOf = ({ debuggee, vcpu }: Stepped): CpuView => debuggee.machine.cpu(vcpu);
+const instructionOf = (stepped: Stepped): DisassembledCode | undefined => stepped.debuggee.currentInstruction(cpuOf(stepped), stepped.vcpu);
 const stackPointer = (cpu: CpuView): bigint => cpu.register('rsp') ?? 0n;
 
 /** One step of the machine: an instruction, an iteration of REP, the delivery of an event, a VM exit, a VM entry. */
@@ -25,29 +32,29 @@ export function untilVmExit(): Plan {
 }
 
 /** Until an address is reached with the stack at or above the height given (deeper calls of a recursion do not count). */
-function untilReturn(debuggee: Debuggee, address: bigint, leastStackPointer: bigint): Plan {
-  const { level } = cpuOf(debuggee);
+function untilReturn(stepped: Stepped, address: bigint, leastStackPointer: bigint): Plan {
+  const { level } = cpuOf(stepped);
   const until: readonly Breakpoint[] = [{ address, level }];
   return {
     next: () => ({ until }),
-    after: () => (stackPointer(cpuOf(debuggee)) >= leastStackPointer ? 'done' : 'again'),
+    after: () => (stackPointer(cpuOf(stepped)) >= leastStackPointer ? 'done' : 'again'),
   };
 }
 
 /** Over the instruction at RIP: a call, an interrupt or a REP is run through; a VM entry is run until the guest's next exit; a VM exit until the guest goes on. */
-export function stepOver(debuggee: Debuggee): Plan {
-  const cpu = cpuOf(debuggee);
-  const code = debuggee.currentInstruction(cpu, FIRST_VCPU);
+export function stepOver(stepped: Stepped): Plan {
+  const cpu = cpuOf(stepped);
+  const code = instructionOf(stepped);
   const next = code ? BigInt.asUintN(64, cpu.rip + BigInt(code.length)) : 0n;
   switch (code?.kind) {
     case 'call':
     case 'interrupt':
     case 'system-call':
-      return untilReturn(debuggee, next, stackPointer(cpu));
+      return untilReturn(stepped, next, stackPointer(cpu));
     case 'repeat':
-      return untilReturn(debuggee, next, 0n);
+      return untilReturn(stepped, next, 0n);
     default:
-      return across(debuggee);
+      return across(stepped);
   }
 }
 
@@ -58,9 +65,9 @@ const MOST_ATTEMPTS = 16;
  * One step; if it changed the level, on until the level is the old one again; if it raised an exception, on until the handler has returned,
  * and once more when it returned to the same instruction.
  */
-function across(debuggee: Debuggee): Plan {
-  const { level, rip } = cpuOf(debuggee);
-  const sp = stackPointer(cpuOf(debuggee));
+function across(stepped: Stepped): Plan {
+  const { level, rip } = cpuOf(stepped);
+  const sp = stackPointer(cpuOf(stepped));
   let rest: Plan | undefined;
   let handling = false;
   let attempts = 1;
@@ -68,7 +75,7 @@ function across(debuggee: Debuggee): Plan {
     next: () => rest?.next() ?? { steps: 1, exception: true },
     after(stop) {
       if (rest?.after(stop) === 'again') return 'again';
-      const cpu = cpuOf(debuggee);
+      const cpu = cpuOf(stepped);
       if (rest && !handling) return 'done';
       if (cpu.level !== level) {
         handling = false;
@@ -77,13 +84,13 @@ function across(debuggee: Debuggee): Plan {
       }
       if (!rest && stop.kind === 'exception') {
         handling = true;
-        rest = untilReturnInstruction(debuggee);
+        rest = untilReturnInstruction(stepped);
         return 'again';
       }
       if (!rest) return 'done';
       // A return inside the handler that leaves the stack below where it was is not the handler's own.
       if (stackPointer(cpu) < sp) {
-        rest = untilReturnInstruction(debuggee);
+        rest = untilReturnInstruction(stepped);
         return 'again';
       }
       if (cpu.rip !== rip || ++attempts > MOST_ATTEMPTS) return 'done';
@@ -98,12 +105,12 @@ function across(debuggee: Debuggee): Plan {
  * Out of the function: to the return address if the unwinder knows it, else step by step over everything until a return instruction has been
  * executed, or a VM entry, by which a VM-exit handler returns to its guest. Inside a guest: until its next VM exit.
  */
-export function stepOut(debuggee: Debuggee): Plan {
-  const cpu = cpuOf(debuggee);
+export function stepOut(stepped: Stepped): Plan {
+  const cpu = cpuOf(stepped);
   if (cpu.level === 2) return untilVmExit();
-  const unwinder = new Unwinder(debuggee.machine, debuggee.symbols, debuggee.disassembler);
+  const unwinder = new Unwinder(stepped.debuggee.machine, stepped.debuggee.symbols, stepped.debuggee.disassembler);
   const start = {
-    vcpu: FIRST_VCPU,
+    vcpu: stepped.vcpu,
     level: cpu.level,
     codeBits: cpu.codeBits,
     rip: cpu.rip,
@@ -111,19 +118,19 @@ export function stepOut(debuggee: Debuggee): Plan {
     rbp: cpu.register('rbp'),
   };
   const caller = cpu.exitJustCommitted ? undefined : unwinder.callers(start, 1)[0];
-  if (caller) return untilReturn(debuggee, caller.returnAddress, caller.slot + 1n);
-  return untilReturnInstruction(debuggee);
+  if (caller) return untilReturn(stepped, caller.returnAddress, caller.slot + 1n);
+  return untilReturnInstruction(stepped);
 }
 
-function untilReturnInstruction(debuggee: Debuggee): Plan {
+function untilReturnInstruction(stepped: Stepped): Plan {
   let inner: Plan | undefined;
   let returning = false;
   return {
     next() {
       if (!inner) {
-        const kind = debuggee.currentInstruction(cpuOf(debuggee), FIRST_VCPU)?.kind;
+        const kind = instructionOf(stepped)?.kind;
         returning = kind === 'return' || kind === 'vm-entry';
-        inner = returning ? stepInto() : stepOver(debuggee);
+        inner = returning ? stepInto() : stepOver(stepped);
       }
       return inner.next();
     },
@@ -136,25 +143,24 @@ function untilReturnInstruction(debuggee: Debuggee): Plan {
 }
 
 /** A plan by source line, unless the client asks for instructions or RIP has no source line. */
-export function lineOr(debuggee: Debuggee, granularity: unknown, into: boolean): Plan | undefined {
+export function lineOr(stepped: Stepped, granularity: unknown, into: boolean): Plan | undefined {
   if (granularity === 'instruction') return undefined;
-  const cpu = cpuOf(debuggee);
-  const row = debuggee.symbols.rowAt(cpu.level, cpu.rip);
-  return row && stepLine(debuggee, row, into);
+  const cpu = cpuOf(stepped);
+  const row = stepped.debuggee.symbols.rowAt(cpu.level, cpu.rip);
+  return row && stepLine(stepped, row, into);
 }
 
 /** By source line; the caller has made sure that RIP has one. */
-function stepLine(debuggee: Debuggee, row: LineRow, into: boolean): Plan {
-  const start = cpuOf(debuggee);
+function stepLine(stepped: Stepped, row: LineRow, into: boolean): Plan {
+  const start = cpuOf(stepped);
   const level = start.level;
   let current = row;
   let inner: Plan | undefined;
   let called = false;
   const arm = (): Stretch => {
     if (!inner) {
-      const cpu = cpuOf(debuggee);
-      called = debuggee.currentInstruction(cpu, FIRST_VCPU)?.kind === 'call';
-      inner = into ? stepInto() : stepOver(debuggee);
+      called = instructionOf(stepped)?.kind === 'call';
+      inner = into ? stepInto() : stepOver(stepped);
     }
     return inner.next();
   };
@@ -163,18 +169,18 @@ function stepLine(debuggee: Debuggee, row: LineRow, into: boolean): Plan {
     after(stop: StopReason) {
       if (inner?.after(stop) === 'again') return 'again';
       inner = undefined;
-      const cpu = cpuOf(debuggee);
+      const cpu = cpuOf(stepped);
       // Into a guest, out to a hypervisor: the step is over wherever that is.
       if (cpu.level !== level) return 'done';
-      const here = debuggee.symbols.rowAt(cpu.level, cpu.rip);
+      const here = stepped.debuggee.symbols.rowAt(cpu.level, cpu.rip);
       if (!here) {
         if (!into || !called) return 'done';
         // Called something without source lines: come back first.
         const size = cpu.codeBits / 8;
-        const bytes = debuggee.machine.readMemory(FIRST_VCPU, cpu.level, 'gva', stackPointer(cpu), size);
+        const bytes = stepped.debuggee.machine.readMemory(stepped.vcpu, cpu.level, 'gva', stackPointer(cpu), size);
         if (bytes.length < size) return 'done';
         const address = bytes.reduceRight((value, byte) => (value << 8n) | BigInt(byte), 0n);
-        inner = untilReturn(debuggee, address, stackPointer(cpu) + 1n);
+        inner = untilReturn(stepped, address, stackPointer(cpu) + 1n);
         called = false;
         return 'again';
       }

@@ -1,12 +1,14 @@
 /** Why the machine stands: the protocol's stop reasons, and every stop told in words. */
 import { explainEntryFailure, explainExit } from '../emulator';
-import type { ExceptionRecord, StopReason, VmEntryFailureRecord, VmExitRecord, WatchpointHit } from '../emulator/api';
+import type { ExceptionRecord, InterruptRecord, StopReason, VmEntryFailureRecord, VmExitRecord, WatchpointHit } from '../emulator/api';
 import { exceptionName, exceptionWords } from './manual-tables';
 import { numberOf } from './breakpoints/watching';
 import { formatPlace, hex } from './memory-reference';
 import { symbolText, type SymbolSource } from './symbol-source';
 
 export interface Stop {
+  /** The virtual CPU that it is about. */
+  readonly vcpu: number;
   readonly reason:
     'entry' | 'step' | 'goto' | 'pause' | 'breakpoint' | 'function breakpoint' | 'instruction breakpoint' | 'data breakpoint' | 'exception';
   readonly hitBreakpointIds?: readonly number[];
@@ -45,6 +47,8 @@ export function stopInWords(stop: StopReason | undefined, symbols: SymbolSource)
         title: `Exception ${exceptionName(stop.exception.vector)}`,
         text: exceptionInWords(stop.exception, symbols),
       };
+    case 'interrupt':
+      return { id: `INTERRUPT_${hex(stop.interrupt.vector)}`, ...interruptInWords(stop.interrupt, symbols) };
     case 'triple-fault':
       return tripleFaultInWords(stop.chain, symbols);
     case 'vmx-abort':
@@ -61,6 +65,8 @@ export function stopInWords(stop: StopReason | undefined, symbols: SymbolSource)
       };
     case 'guest-exit':
       return { id: 'GUEST_EXIT', title: 'The guest ended', text: guestExitInWords(stop.value) };
+    case 'power-off':
+      return { id: 'POWER_OFF', title: 'Switched off', text: 'The guest switched the machine off by ACPI (sleeping state S5).' };
     case 'not-modelled':
       return {
         id: 'NOT_MODELLED',
@@ -122,6 +128,13 @@ function exceptionInWords(exception: ExceptionRecord, symbols: SymbolSource): st
   const code = errorCode === undefined ? '' : `, error code ${hex(errorCode)}${vector === 14 ? ` (${pageFaultInWords(errorCode)})` : ''}`;
   const address = cr2 === undefined ? '' : `, linear address ${hex(cr2)}`;
   return `${name} in L${level} at ${symbolText(symbols, level, rip)}${code}${address}.`;
+}
+
+const INTERRUPT_WORDS = { external: 'Interrupt', nmi: 'Non-maskable interrupt', software: 'Software interrupt' } as const;
+
+function interruptInWords({ vector, kind, level, rip }: InterruptRecord, symbols: SymbolSource): Omit<StopInWords, 'id'> {
+  const title = `${INTERRUPT_WORDS[kind]} ${hex(vector)}`;
+  return { title, text: `${title} interrupted L${level} at ${symbolText(symbols, level, rip)}.` };
 }
 
 /** SDM volume 3, "Page-Fault Exceptions": bits 0 to 5 of the error code. */

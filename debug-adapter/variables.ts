@@ -93,11 +93,12 @@ function registerVariables(debuggee: Debuggee, frame: Frame, group: RegisterGrou
     };
     if (group === 'general') {
       const place: MemoryPlace = { space: 'gva', level: frame.level, address: value };
-      variable.memoryReference = formatPlace(place);
+      variable.memoryReference = debuggee.reference(frame.vcpu, place);
       const location = symbol && references.location(place);
       if (location !== undefined) variable.valueLocationReference = location;
     }
-    if (name === 'cr3') variable.memoryReference = formatPlace({ space: 'gpa', level: frame.level, address: value & ~0xfffn });
+    if (name === 'cr3')
+      variable.memoryReference = debuggee.reference(frame.vcpu, { space: 'gpa', level: frame.level, address: value & ~0xfffn });
     if (!registers.live) variable.presentationHint = { attributes: ['readOnly'] };
     return [variable];
   });

@@ -179,6 +179,8 @@ export interface SliceOptions {
   readonly maxSteps: number;
   /** Counts only this vCPU's steps; the others run as the schedule has it. */
   readonly countOnly?: number;
+  /** With `countOnly`: the most steps of all vCPUs together. */
+  readonly mostSteps?: number;
   /** Only this vCPU runs, the others hold (this changes how they interleave from here on). */
   readonly runOnly?: number;
   /** A breakpoint at the very first instruction does not stop (resuming from it). */
@@ -240,6 +242,8 @@ export interface MachineSnapshot {
 /** Registers at a stop. `level` is where the CPU is; the other level's registers come from the VMCS. */
 export interface CpuView {
   readonly level: Level;
+  /** Steps that this vCPU has made since power-on. */
+  readonly steps: number;
   readonly inVmx: boolean;
   readonly rip: bigint;
   readonly codeBits: 16 | 32 | 64;

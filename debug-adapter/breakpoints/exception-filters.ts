@@ -38,7 +38,16 @@ export const EXCEPTION_FILTERS: readonly (DebugProtocol.ExceptionBreakpointsFilt
     description: 'Stops when the processor has raised an exception and delivers it through the IDT.',
     default: false,
     supportsCondition: true,
-    conditionDescription: 'vector == 14 && errorCode == 2; also cr2, rip, level, hits',
+    conditionDescription: 'vector == 14 && errorCode == 2; also cr2, rip, level, vcpu, hits',
+  },
+  {
+    filter: 'interrupt',
+    label: 'Interrupt',
+    description:
+      'Stops when the processor has delivered an interrupt, an NMI or a software interrupt: it stands at the first instruction of the handler.',
+    default: false,
+    supportsCondition: true,
+    conditionDescription: 'vector == 0x20; also nmi, software, rip, level, vcpu, hits',
   },
 ];
 
@@ -59,6 +68,7 @@ const LEVEL_OF_EVENT: Partial<Record<FilterId, Level>> = { 'vm-exit': 2, 'vm-ent
 export function levelOfEvent(stop: StopReason): Level | undefined {
   const filter = filterOf(stop);
   if (stop.kind === 'exception') return stop.exception.level;
+  if (stop.kind === 'interrupt') return stop.interrupt.level;
   if (stop.kind === 'triple-fault') return stop.chain.at(-1)?.level;
   return filter && LEVEL_OF_EVENT[filter];
 }

@@ -17,7 +17,9 @@ export const EVENT_VARIABLES: Readonly<Record<string, string>> = {
   interruptionInfo: 'VM-exit interruption information',
   interruptionError: 'VM-exit interruption error code',
   vmcs: 'physical address of the VMCS',
-  vector: 'vector of the exception',
+  vector: 'vector of the exception or interrupt',
+  nmi: '1 for a non-maskable interrupt, 0 for another',
+  software: '1 for an interrupt that INT n has made, 0 for another',
   errorCode: 'error code of the exception',
   cr2: 'page-fault linear address',
   number: 'VM-instruction error number or exit reason of a failed VM entry',
@@ -79,6 +81,18 @@ export function eventVariables(stop: StopReason | undefined, hits?: number): Eve
         variable('vcpu', failure.vcpu),
         variable('level', failure.level),
         variable('vmcs', failure.vmcs),
+      ]);
+    }
+    case 'interrupt': {
+      const { interrupt } = stop;
+      return all([
+        variable('vector', interrupt.vector),
+        variable('nmi', Number(interrupt.kind === 'nmi')),
+        variable('software', Number(interrupt.kind === 'software')),
+        variable('rip', interrupt.rip),
+        variable('n', interrupt.n),
+        variable('vcpu', interrupt.vcpu),
+        variable('level', interrupt.level),
       ]);
     }
     case 'triple-fault':

@@ -69,7 +69,7 @@ export interface SymbolFile {
   /** Added to every address of the file. */
   readonly base: bigint;
 }
-export const BREAK_ON = ['vm-exit', 'vm-entry', 'vm-entry-failure', 'exception', 'triple-fault'] as const;
+export const BREAK_ON = ['vm-exit', 'vm-entry', 'vm-entry-failure', 'exception', 'interrupt', 'triple-fault'] as const;
 export type BreakOnName = (typeof BREAK_ON)[number];
 
 const flatExpected = 'an object {"address": "0x100000", "mode": 32 or 64}';

@@ -16,6 +16,8 @@ export interface RunOptions {
   readonly ignoreFirstBreakpoint?: boolean;
   /** Ends after `maxSteps` steps of this vCPU; the others run as the schedule has it. */
   readonly countOnly?: number;
+  /** With `countOnly`: the most steps of all vCPUs together. */
+  readonly mostSteps?: number;
   /** Only this vCPU runs; the others hold. */
   readonly runOnly?: number;
 }
@@ -44,13 +46,15 @@ export class Processors {
     const { clock, timeline, schedule, list } = this;
     const counted = (): number => (options.countOnly === undefined ? clock.steps : list[options.countOnly].cpu.getF64(State.steps));
     const last = counted() + options.maxSteps;
+    const lastOfAll = clock.steps + (options.mostSteps ?? Infinity);
     let ignore = options.ignoreFirstBreakpoint === true;
     let idle = 0;
     let skipped = 0;
     this.requests.eventStop = false;
     for (;;) {
       const left = last - counted();
-      if (left <= 0) return 'budget';
+      const leftOfAll = lastOfAll - clock.steps;
+      if (left <= 0 || leftOfAll <= 0) return 'budget';
       if (timeline.deadline <= clock.now()) {
         timeline.advance(clock.now());
         this.endMonitorWaits(-1);
@@ -58,7 +62,7 @@ export class Processors {
       const turn = options.runOnly ?? schedule.turn;
       const before = clock.steps;
       this.last = turn;
-      const limit = options.countOnly === undefined || options.countOnly === turn ? left : Infinity;
+      const limit = Math.min(leftOfAll, options.countOnly === undefined || options.countOnly === turn ? left : Infinity);
       const end = list[turn].run(options.runOnly === undefined ? Math.min(limit, schedule.left) : limit, ignore);
       const made = clock.steps - before;
       if (made > 0) {

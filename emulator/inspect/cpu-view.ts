@@ -22,6 +22,9 @@ export function createCpuView(cpu: Cpu, memory: PhysicalMemory, events: LastEven
     get level() {
       return levelOf(cpu);
     },
+    get steps() {
+      return cpu.getF64(State.steps);
+    },
     get inVmx() {
       return cpu.get32(State.vmxMode) !== 0;
     },

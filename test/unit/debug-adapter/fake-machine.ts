@@ -168,6 +168,7 @@ export class FakeMachine implements Machine {
     const own: Record<string, bigint> = { rip, rsp };
     return {
       level,
+      steps: this.steps,
       inVmx: true,
       rip,
       codeBits: 64,

@@ -47,7 +47,7 @@ describe('the run loop', () => {
   it('keeps slices below 8 ms and does not waste them, at any speed and when the speed changes', () => {
     for (const speed of [300, 5_000, 100_000]) {
       const { runner, turn } = setUp((now) => (now > 500 && now < 1000 ? speed / 3 : speed));
-      runner.start(continuePlan);
+      runner.start(continuePlan, { vcpu: 0 });
       const slices = Array.from({ length: 300 }, turn);
       const settled = slices.slice(20);
       const tooLong = settled.filter((ms) => ms > 8).length;
@@ -63,19 +63,19 @@ describe('the run loop', () => {
 
   it('stops between slices when asked to pause', () => {
     const { runner, turn, stops, waiting } = setUp(() => 10_000);
-    runner.start(continuePlan);
+    runner.start(continuePlan, { vcpu: 0 });
     turn();
     assert.equal(stops.length, 0);
-    runner.pause();
+    runner.pause(0);
     turn();
-    assert.deepEqual(stops, [{ reason: 'pause', exitView: false }]);
+    assert.deepEqual(stops, [{ reason: 'pause', vcpu: 0, exitView: false }]);
     assert.equal(waiting.length, 0);
     assert.equal(runner.running, false);
   });
 
   it('ends exactly at the limit of steps', () => {
     const { runner, turn, stops, limits, machine } = setUp(() => 10_000, 123_456);
-    runner.start(continuePlan);
+    runner.start(continuePlan, { vcpu: 0 });
     for (let i = 0; i < 50 && stops.length === 0; i++) turn();
     assert.equal(machine.steps, 123_456);
     assert.deepEqual(limits, [123_456]);
@@ -83,7 +83,7 @@ describe('the run loop', () => {
 
   it('does nothing more once it is disposed of', () => {
     const { runner, turn, stops, machine } = setUp(() => 10_000);
-    runner.start(continuePlan);
+    runner.start(continuePlan, { vcpu: 0 });
     turn();
     runner.dispose();
     const { steps } = machine;
