@@ -262,6 +262,8 @@ export class Conversation implements LookedAt {
     this.looking.forget();
     debuggee.stop = undefined;
     const work = (): void => {
+      // Asked by a command of ours, of which the client's own buttons know nothing.
+      if (command === 'continue' && aloneIn(args)) this.send('continued', { threadId: vcpu + 1, allThreadsContinued: false });
       if (plan) runner?.start(plan, { vcpu, alone: aloneIn(args), fresh: exitView });
       else this.stopped({ reason: 'step', vcpu, cause, exitView: false });
     };

@@ -1,5 +1,6 @@
 /** Answers about the machine as it stands: stack, variables, expressions, memory. Numbers of frames and variables are void after the stop. */
 import type { DebugProtocol } from '@vscode/debugprotocol';
+import type { CpuView } from '../emulator/api';
 import type { RequestArguments } from './arguments';
 import type { Debuggee } from './debuggee';
 import { dataInformation } from './data-information';
@@ -33,6 +34,13 @@ export interface LookedAt {
 }
 
 const MOST_ITEMS = 1_000_000;
+const WAITING: Readonly<Record<CpuView['activity'], string>> = {
+  active: '',
+  HLT: ' (halted)',
+  MWAIT: ' (waits in MWAIT)',
+  shutdown: ' (shut down)',
+  'wait-for-SIPI': ' (waits for a start-up IPI)',
+};
 
 /** Checks the thread id of a request and gives its virtual CPU. */
 export function threadOf(debuggee: Debuggee, args: RequestArguments): number {
@@ -61,8 +69,8 @@ export class Looking {
     const machine = this.session.launched?.debuggee.machine;
     if (!machine) return { threads: [] };
     const threads = Array.from({ length: machine.vcpuCount }, (_, vcpu) => {
-      const { level, codeBits, cpl, halted } = machine.cpu(vcpu);
-      return { id: vcpu + 1, name: `vCPU ${vcpu} · L${level} ${codeBits}-bit CPL${cpl}${halted ? ' (halted)' : ''}` };
+      const { level, codeBits, cpl, activity } = machine.cpu(vcpu);
+      return { id: vcpu + 1, name: `vCPU ${vcpu} · L${level} ${codeBits}-bit CPL${cpl}${WAITING[activity]}` };
     });
     return { threads };
   }

@@ -78,8 +78,8 @@ export function exits(debuggee: Debuggee, args: RequestArguments): ExitsResult {
 export function position(debuggee: Debuggee, running: boolean): PositionResult {
   const { machine } = debuggee;
   const vcpus = Array.from({ length: machine.vcpuCount }, (_, vcpu) => {
-    const { level, rip, codeBits, cpl } = machine.cpu(vcpu);
-    return { vcpu, level, rip: hex(rip), codeBits, cpl };
+    const { level, rip, codeBits, cpl, steps, activity } = machine.cpu(vcpu);
+    return { vcpu, level, rip: hex(rip), codeBits, cpl, steps, activity };
   });
   const { steps, instructions, vcpuCount } = machine;
   return { steps, instructions, vcpuCount, running, ended: machine.ended !== undefined, vcpus };

@@ -99,6 +99,10 @@ export interface PositionResult {
     readonly rip: string;
     readonly codeBits: number;
     readonly cpl: number;
+    /** Steps that it has made. */
+    readonly steps: number;
+    /** active, or what it waits for: HLT, shutdown, wait-for-SIPI, MWAIT. */
+    readonly activity: string;
   }[];
 }
 

@@ -11,7 +11,9 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 const folder = dirname(fileURLToPath(import.meta.url));
 const toolchainFile = join(folder, 'toolchain.json');
 
-export const examples = ['hello64', 'nested-hello', 'entry-failure'];
+export const examples = ['hello64', 'nested-hello', 'entry-failure', 'four-processors'];
+/** Virtual CPUs of the examples that want several. */
+export const cpusOf = { 'four-processors': 4 };
 
 function run(command, args, cwd) {
   const result = spawnSync(command, args, { cwd, encoding: 'utf8' });

@@ -6,6 +6,7 @@ import { DisassemblyDocuments } from './disassembly-documents';
 import { EvaluateHover, expressionAt, hoverLanguages } from './hover';
 import { InspectView, type InspectViewOptions } from './inspect-view';
 import { MemoryViews } from './memory-view';
+import { registerOneCpuCommands } from './one-cpu-commands';
 import { registerRowCommands } from './row-commands';
 import { SerialConsoles } from './serial-console';
 import { Sessions } from './sessions';
@@ -59,6 +60,7 @@ export function activateNestscope(context: vscode.ExtensionContext, host: string
     vscode.languages.registerHoverProvider(hoverLanguages, hover),
     vscode.languages.registerEvaluatableExpressionProvider(hoverLanguages, hover),
     ...registerRowCommands({ views, memory, translation }),
+    ...registerOneCpuCommands(sessions),
     vscode.commands.registerCommand('nestscope.serialConsole', () => consoles.show(sessions.current)),
     vscode.commands.registerCommand('nestscope.translate', (given?: unknown) =>
       // An expression from another command; a URI from the editor's menu; nothing from the palette, which asks.

@@ -92,7 +92,8 @@ export const options: readonly OptionRow[] = [
     },
   },
   { option: '--memory', value: 'SIZE', help: 'guest memory, 1M to 3G (default 128M)', attribute: 'memory' },
-  { option: '--cpus', value: 'N', help: 'number of virtual CPUs (more than 1: not available yet)', attribute: 'cpus' },
+  { option: '--cpus', value: 'N', help: 'number of virtual CPUs, 1 to 8 (default 1)', attribute: 'cpus' },
+  { option: '--seed', value: 'N', help: 'how several virtual CPUs take turns (default 1)', attribute: 'seed' },
   { option: '--cpu', value: 'MODEL', help: 'the CPU model', attribute: 'cpu' },
   { option: '--cmdline', value: 'TEXT', help: 'the command line for the guest', attribute: 'cmdline' },
   {

@@ -72,6 +72,10 @@ export interface SymbolFile {
 export const BREAK_ON = ['vm-exit', 'vm-entry', 'vm-entry-failure', 'exception', 'interrupt', 'triple-fault'] as const;
 export type BreakOnName = (typeof BREAK_ON)[number];
 
+const MOST_CPUS = 8;
+const cpusExpected = `a number of virtual CPUs, 1 to ${MOST_CPUS}`;
+const MOST_SEED = 0xffff_ffff;
+const seedExpected = `a whole number, at most ${MOST_SEED}`;
 const flatExpected = 'an object {"address": "0x100000", "mode": 32 or 64}';
 const modulesExpected = 'a list of {"file": path, "cmdline": text}';
 const symbolsExpected = 'a list of {"file": path, "level": 1 or 2, "base": "0x…"}';
@@ -122,11 +126,18 @@ export const attributes = {
   memory: row({ name: 'memory', expected: 'a size from 1M to 3G, such as 512M', parse: parseMemory }),
   cpus: row({
     name: 'cpus',
-    expected: 'a number of virtual CPUs, 1 or more',
-    parse: (value): Parsed<1> => {
+    expected: cpusExpected,
+    parse: (value): Parsed<number> => {
       const count = wholeNumber(value);
-      if (count === undefined || count === 0) return { wrong: 'a number of virtual CPUs, 1 or more' };
-      return count === 1 ? { value: 1 } : { notAvailable: true };
+      return count === undefined || count < 1 || count > MOST_CPUS ? { wrong: cpusExpected } : { value: count };
+    },
+  }),
+  seed: row({
+    name: 'seed',
+    expected: seedExpected,
+    parse: (value): Parsed<number> => {
+      const seed = wholeNumber(value);
+      return seed === undefined || seed > MOST_SEED ? { wrong: seedExpected } : { value: seed };
     },
   }),
   cpu: row({

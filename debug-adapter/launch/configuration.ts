@@ -21,6 +21,9 @@ export interface LaunchConfiguration {
   readonly cmdline: string;
   readonly modules: readonly ModuleFile[];
   readonly memoryBytes: number;
+  readonly cpus: number;
+  /** Of the schedule of several virtual CPUs; undefined: the emulator's own. */
+  readonly seed: number | undefined;
   /** Name of a CPU model; undefined: the default one. */
   readonly cpu: string | undefined;
   readonly stopOnEntry: boolean;
@@ -73,6 +76,8 @@ export function validateLaunch(raw: unknown, naming: Naming = asAttribute): Laun
     cmdline: value('cmdline', ''),
     modules: value('modules', []),
     memoryBytes: value('memory', DEFAULT_MEMORY_BYTES),
+    cpus: value('cpus', 1),
+    seed: value('seed', undefined),
     cpu: value('cpu', undefined),
     stopOnEntry: value('stopOnEntry', true),
     breakOn: value('breakOn', []),
@@ -106,6 +111,8 @@ export async function toMachineConfig(
     modules,
     memoryBytes: launch.memoryBytes,
     cpuModel: launch.cpu,
+    cpus: launch.cpus,
+    seed: launch.seed,
   };
 }
 

@@ -141,9 +141,9 @@ export class Conversation {
   }
 
   /** The top of the stack, written down by name; gives the frames. */
-  async stack(): Promise<DebugProtocol.StackFrame[]> {
+  async stack(threadId = 1): Promise<DebugProtocol.StackFrame[]> {
     const frames = (body: Body): DebugProtocol.StackFrame[] => body.stackFrames as DebugProtocol.StackFrame[];
-    const body = await this.ask('stackTrace', { threadId: 1 }, (answer) =>
+    const body = await this.ask('stackTrace', { threadId }, (answer) =>
       frames(answer).map(
         ({ name, source, line, instructionPointerReference }) =>
           `${name} | ${instructionPointerReference}${source ? ` | ${source.name}:${line}` : ''}`,

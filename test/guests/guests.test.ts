@@ -9,20 +9,23 @@ import { join } from 'node:path';
 import { type StopReason, createMachine } from '../../emulator/index';
 import * as exampleBuild from '../../examples/build.mjs';
 import { hasBochs, runBochs } from '../../scripts/peers/bochs.mjs';
+import { hasQemu, runQemu } from '../../scripts/peers/qemu.mjs';
 import * as guestBuild from './build.mjs';
 import { makeColdImage } from './cold/make-cold-image.mjs';
 
 const root = join(import.meta.dirname, '../..');
 const exampleImage = (name: string): string => join(root, 'examples', name, `${name}.elf`);
 const expectedOutput = (name: string): string => readFileSync(join(root, 'examples', name, 'expected-output.txt'), 'utf8');
+const cpusOf = (name: string): number => (exampleBuild.cpusOf as Record<string, number>)[name] ?? 1;
 const normal = (text: string): string => text.replace(/\r/g, '').trimEnd();
 
 async function play(
   image: Uint8Array,
   cmdline = '',
   tier: 'interpreter' | 'jit' = 'jit',
+  { cpus = 1, seed = 1 } = {},
 ): Promise<{ text: string; stop: StopReason; compiled: number }> {
-  const machine = await createMachine({ image, imageName: 'guest', cmdline, tier });
+  const machine = await createMachine({ image, imageName: 'guest', cmdline, tier, cpus, seed });
   let text = '';
   let stop: StopReason;
   do {
@@ -37,11 +40,13 @@ describe('examples', function () {
   for (const name of exampleBuild.examples) {
     it(`${name} prints the expected text in both tiers`, async () => {
       for (const tier of ['interpreter', 'jit'] as const) {
-        const { text, stop } = await play(readFileSync(exampleImage(name)), '', tier);
+        const { text, stop } = await play(readFileSync(exampleImage(name)), '', tier, { cpus: cpusOf(name) });
         assert.equal(normal(text), normal(expectedOutput(name)));
         assert.deepEqual(stop, { kind: 'guest-exit', value: 0x10 });
       }
     });
+    // Debian's bochs has one processor.
+    if (cpusOf(name) > 1) continue;
     it(`${name} prints the same on Debian's bochs`, async function () {
       if (!hasBochs()) this.skip();
       const lines = normal(expectedOutput(name)).split('\n');
@@ -50,6 +55,18 @@ describe('examples', function () {
       assert.equal(normal(output), normal(expectedOutput(name)));
     });
   }
+  it('four-processors prints the same whoever is faster', async () => {
+    for (let seed = 2; seed <= 12; seed++) {
+      const { text } = await play(readFileSync(exampleImage('four-processors')), '', 'jit', { cpus: 4, seed });
+      assert.equal(normal(text), normal(expectedOutput('four-processors')), `seed ${seed}`);
+    }
+  });
+  it('four-processors prints the same on QEMU', async function () {
+    if (!hasQemu()) this.skip();
+    const { output, status } = await runQemu(exampleImage('four-processors'), { args: ['-smp', '4'] });
+    assert.equal(normal(output), normal(expectedOutput('four-processors')));
+    assert.equal(status, 33);
+  });
   it('are what their sources give', function () {
     if (!exampleBuild.sameTools()) this.skip();
     const folder = mkdtempSync(join(tmpdir(), 'nestscope-examples-'));

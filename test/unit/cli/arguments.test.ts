@@ -78,7 +78,8 @@ describe('command line: arguments', () => {
   it('refuses what is not built yet as not available yet', () => {
     refused(['run', 'a', '--mode', 'hosted'], /^The option --mode with the value 'hosted' is not available yet\.$/);
     refused(['run', 'a', '--format', 'linux'], /--format with the value 'linux' is not available yet/);
-    refused(['run', 'a', '--cpus', '2'], /--cpus with the value '2' is not available yet/);
+    refused(['run', 'a', '--cpus', '9'], /--cpus is '9'; expected a number of virtual CPUs, 1 to 8/);
+    refused(['run', 'a', '--seed', 'x'], /--seed is 'x'; expected a whole number/);
     refused(['run', 'a', '--memory', '4G'], /--memory with the value '4G' is not available yet/);
     for (const option of ['--kernel', '--initrd', '--append'])
       refused(['run', 'a', option, 'x'], new RegExp(`^The option ${option} is not available yet\\.$`));
@@ -107,7 +108,7 @@ describe('launch configurations', () => {
       presentation: {},
     });
     assert.deepEqual(launch, {
-      name: 'n', program: 'p.elf', format: 'auto', flat: undefined, cmdline: '', modules: [], memoryBytes: 128 * 2 ** 20, cpu: undefined,
+      name: 'n', program: 'p.elf', format: 'auto', flat: undefined, cmdline: '', modules: [], memoryBytes: 128 * 2 ** 20, cpus: 1, seed: undefined, cpu: undefined,
       stopOnEntry: true, breakOn: [], symbols: [], sourceMap: {}, maxSteps: undefined,
     }); // prettier-ignore
   });
@@ -137,7 +138,8 @@ describe('launch configurations', () => {
     wrong({ program: 'p', symbols: [{ file: 's', level: 3 }] }, /'symbols'.*level/);
     wrong({ program: 'p', breakOn: ['vm-exits'] }, /'breakOn'.*"vm-exit"/);
     wrong({ program: 'p', sourceMap: { a: 1 } }, /'sourceMap'/);
-    wrong({ program: 'p', cpus: 2 }, /'cpus' with the value 2 is not available yet/);
+    wrong({ program: 'p', cpus: 9 }, /'cpus' is 9; expected a number of virtual CPUs, 1 to 8/);
+    wrong({ program: 'p', seed: -1 }, /'seed' is -1; expected a whole number/);
     for (const planned of ['kernel', 'initrd', 'append', 'disks', 'record', 'snapshot', 'limits', 'serial'])
       wrong({ program: 'p', [planned]: 'x' }, new RegExp(`'${planned}' is not available yet`));
   });
@@ -187,7 +189,7 @@ describe('launch configurations', () => {
     const config = await toMachineConfig(validateLaunch({ program: 'k.elf', cmdline: 'c', modules: [{ file: 'm', cmdline: 'a' }], memory: '2M' }), readFile); // prettier-ignore
     assert.deepEqual(config, {
       image: files['k.elf'], imageName: 'k.elf', format: 'auto', flat: undefined, cmdline: 'c', modules: [{ name: 'm', bytes: files.m, cmdline: 'a' }],
-      memoryBytes: 2 ** 21, cpuModel: undefined,
+      memoryBytes: 2 ** 21, cpuModel: undefined, cpus: 1, seed: undefined,
     }); // prettier-ignore
     await assert.rejects(
       toMachineConfig(validateLaunch({ program: 'gone.elf' }), readFile),
