@@ -171,6 +171,11 @@ export class CodeCache {
     return decode(this.table, bytes, 0, bytes.length, this.decodeMode(mode)) !== undefined;
   }
 
+  /** The instruction that these bytes begin with; undefined: it goes on behind them. */
+  decodeAlone(bytes: Uint8Array, mode: number): Instruction | undefined {
+    return decode(this.table, bytes, 0, bytes.length, this.decodeMode(mode))?.instruction;
+  }
+
   /**
    * A record outside any table, for an instruction whose bytes were brought together: executed once, followed by a link, no breakpoint on
    * it. Undefined: the instruction goes on behind the bytes.

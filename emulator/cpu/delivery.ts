@@ -6,6 +6,7 @@ import { Ar, dplOf, gateOf, idtError, isCode, isConformingCode, selectorError, S
 import type { Gate } from '../spec/descriptors';
 import { Activity, DR7_GD, EventType, FAULT_CLASS_VECTORS, Interruptibility, Vector } from '../spec/registers';
 import { Flag, Seg, State } from '../spec/vcpu-state';
+import { clearBranchTraps } from './branch-traps';
 import type { Cpu } from './cpu';
 import { innerStack, privilegeOf, readTss } from './inner-stack';
 import { isCanonical } from './operands';
@@ -55,17 +56,20 @@ export function clearVectoring(cpu: Cpu): void {
  */
 export function deliverEvent(cpu: Cpu, ports: CpuPorts, event: DeliveredEvent): Outcome {
   noteVectoring(cpu, event);
+  // "Architectural State Before a VM Exit": should the delivery itself cause one, these have happened before it.
+  cpu.set32(State.activity, Activity.active);
+  const blocking = cpu.get32(State.interruptibility) & ~(Interruptibility.blockingBySti | Interruptibility.blockingByMovSs);
+  cpu.set32(State.interruptibility, event.type === EventType.nmi ? blocking | Interruptibility.blockingByNmi : blocking);
   const interrupted = cpu.rip;
   const outcome = cpu.longMode ? deliver64(cpu, event) : isRealMode(cpu) ? deliverReal(cpu, event) : deliver32(cpu, ports, event);
   if (outcome === Outcome.exited) clearVectoring(cpu);
   if (outcome !== Outcome.jumped) return outcome;
   clearVectoring(cpu);
-  cpu.set32(State.activity, Activity.active);
-  const blocking = cpu.get32(State.interruptibility) & ~(Interruptibility.blockingBySti | Interruptibility.blockingByMovSs);
-  cpu.set32(State.interruptibility, event.type === EventType.nmi ? blocking | Interruptibility.blockingByNmi : blocking);
-  // The debug handler can use the debug registers ("Debug Control Register (DR7)", GD).
-  if (event.vector === Vector.DB && event.type === EventType.hardwareException)
+  // The debug handler can use the debug registers ("Debug Control Register (DR7)", GD); an injected #DB leaves them alone.
+  if (event.vector === Vector.DB && event.type === EventType.hardwareException && event.injected !== true) {
     cpu.set64(State.dr + 56, cpu.get64(State.dr + 56) & ~DR7_GD);
+    clearBranchTraps(cpu);
+  }
   cpu.modeChanged();
   ports.clock.charge(cpu, 'delivery');
   if (event.type === EventType.externalInterrupt || event.type === EventType.nmi || event.type === EventType.softwareInterrupt)

@@ -4,6 +4,7 @@
  */
 import { Activity, CONTRIBUTORY_VECTORS, Dr6, DR6_FIXED, EventType, PAGE_FAULT_CLASS_VECTORS, Vector } from '../spec/registers';
 import { State } from '../spec/vcpu-state';
+import type { InterceptEvent } from '../spec/vmx-events';
 import type { Cpu } from './cpu';
 import { clearVectoring, deliverEvent } from './delivery';
 import { Outcome } from './outcome';
@@ -94,7 +95,8 @@ function takeException(
   qualification: bigint,
 ): ExceptionResult | typeof Outcome.pending {
   // The second exception meets the exception bitmap before it is combined into a double fault.
-  if (exits(cpu, ports, vector, errorCode, qualification)) return 'exited';
+  const debugFault = vector === Vector.DB && ((qualification & BigInt(Dr6.BD)) !== 0n || cpu.get32(State.pendingReason) === DEBUG_FAULT);
+  if (exits(cpu, ports, { vector, errorCode, qualification, ...(debugFault && { debugFault }) })) return 'exited';
   if (vector === Vector.PF) cpu.set64(State.cr2, qualification);
   if (vector === Vector.DB) recordDebugConditions(cpu, qualification);
   const info = cpu.get32(State.vectoringInfo);
@@ -106,11 +108,10 @@ function takeException(
     clearVectoring(cpu);
     delivered = { vector: Vector.DF, errorCode: 0 };
     ports.observer.exception(cpu, Vector.DF, 0);
-    if (exits(cpu, ports, Vector.DF, 0, 0n)) return 'exited';
+    if (exits(cpu, ports, { vector: Vector.DF, errorCode: 0, qualification: 0n })) return 'exited';
   }
   cpu.set32(State.pendingKind, PENDING_NONE);
   cpu.set64(State.pendingQualification, 0n);
-  const debugFault = vector === Vector.DB && ((qualification & BigInt(Dr6.BD)) !== 0n || cpu.get32(State.pendingReason) === DEBUG_FAULT);
   const outcome = deliverEvent(cpu, ports, { ...delivered, type: EventType.hardwareException, debugFault });
   if (outcome === Outcome.jumped) return 'delivered';
   if (outcome === Outcome.exited) return 'exited';
@@ -118,10 +119,13 @@ function takeException(
 }
 
 /** Asks VMX for an exit due to a hardware exception; on an exit nothing stays pending. */
-function exits(cpu: Cpu, ports: CpuPorts, vector: number, errorCode: number | undefined, qualification: bigint): boolean {
+function exits(
+  cpu: Cpu,
+  ports: CpuPorts,
+  raised: Pick<Extract<InterceptEvent, { readonly kind: 'exception' }>, 'vector' | 'errorCode' | 'qualification' | 'debugFault'>,
+): boolean {
   if (!cpu.vmxNonRoot) return false;
-  const event = { kind: 'exception', vector, errorCode, type: EventType.hardwareException, length: 0, qualification } as const;
-  if (!ports.vmx.intercept(cpu, event)) return false;
+  if (!ports.vmx.intercept(cpu, { kind: 'exception', ...raised, type: EventType.hardwareException, length: 0 })) return false;
   cpu.set32(State.pendingKind, PENDING_NONE);
   cpu.set64(State.pendingQualification, 0n);
   clearVectoring(cpu);

@@ -87,7 +87,8 @@ export function writeMsr(cpu: Cpu, ports: CpuPorts, index: number, value: bigint
     case 'gs-base':
       return isCanonical(cpu, value) && writeSegmentBase(cpu, row.write.kind === 'fs-base' ? Seg.fs : Seg.gs, value);
     case 'tsc':
-      cpu.set64(State.tscOffset, BigInt.asUintN(QUAD, cpu.get64(State.tscOffset) + value - ports.clock.tsc(cpu)));
+      // The counter itself: in VMX non-root operation WRMSR knows no offset and no multiplier.
+      cpu.set64(State.tscOffset, BigInt.asUintN(QUAD, value - BigInt(ports.clock.now())));
       return true;
     case 'efer':
       return writeEfer(cpu, value);
@@ -106,7 +107,7 @@ export function writeMsr(cpu: Cpu, ports: CpuPorts, index: number, value: bigint
     case 'misc-enable':
       return writeMiscEnable(cpu, value);
     case 'debugctl':
-      // LBR has no effect that could be seen: there are no last-branch records. BTF counts when TF is set (cpu/processor).
+      // LBR has no effect that could be seen: there are no last-branch records. BTF counts when TF is set (cpu/branch-traps).
       return (value & ~DEBUGCTL_WRITABLE) === 0n && store(value);
     case 'local-apic':
       return ports.interrupts.writeApicBase(cpu.index, value);

@@ -10,6 +10,7 @@ import { Flag, Mode, Seg, State, TlbEntry } from '../spec/vcpu-state';
 import { Access, type Mmu, NON_CANONICAL } from '../mmu/mmu';
 import { ENABLED_BREAKPOINT, breakpointsEnabled, instructionBreakpoints } from '../mmu/breakpoint-registers';
 import { entryPage } from '../mmu/tlb';
+import { beforeStep, hasBranched, onBranchesOnly } from './branch-traps';
 import type { CodeCache } from './code-cache';
 import type { Cpu } from './cpu';
 import { type EventSink, mayHaveEvents, takeBoundaryEvent } from './boundary-events';
@@ -35,7 +36,6 @@ export interface RunRequests {
 const CHUNK = 1_000_000;
 const SHADOW = 3; // blocking by STI and by MOV SS
 const BS = 1 << 14;
-const DEBUGCTL_BTF = 2;
 /** Call-outs after which an STI or MOV SS shadow that stands is their own. */
 const SHADOW_MAKERS = new Set(['STI', 'MOV_TO_SREG', 'POP_SREG', 'LOAD_FAR_POINTER']);
 /** Call-outs that load RFLAGS themselves, so that RF is not cleared behind them. */
@@ -93,14 +93,11 @@ export class Processor implements EventSink {
         const own = cpu.f64[State.deadline >> 3];
         if (own !== 0) left = Math.min(left, Math.max(1, own - clock.now()));
       }
-      if (activity === Activity.shutdown) return 'shutdown';
+      // A guest's hypervisor may be asked still: the preemption timer and NMIs end the shutdown of a virtual machine.
+      if (activity === Activity.shutdown) return cpu.vmxNonRoot ? 'idle' : 'shutdown';
       if (activity !== Activity.active || cpu.i32[State.monitorWait >> 2] !== 0) return 'idle';
       const shadow = cpu.i32[State.interruptibility >> 2] & SHADOW;
       const resume = cpu.i32[State.systemFlags >> 2] & Flag.RF;
-      if (cpu.i32[State.boundary >> 2] & 1 && cpu.i32[State.debugctl >> 2] & DEBUGCTL_BTF) {
-        cpu.notModelled('single-step on branches (RFLAGS.TF with IA32_DEBUGCTL.BTF)');
-        continue;
-      }
       const watched = breakpointsEnabled(cpu);
       if (watched && this.atBreakpointRegister(resume, shadow)) continue;
       const single = cpu.i32[State.boundary >> 2] !== 0 || shadow !== 0 || resume !== 0 || watched || watchpoints.waits;
@@ -128,13 +125,14 @@ export class Processor implements EventSink {
     const trap = (cpu.i32[State.systemFlags >> 2] & Flag.TF) !== 0;
     cpu.i32[State.budget >> 2] = budget;
     const from = resume !== 0 ? cpu.rip : 0n;
+    const branch = trap && onBranchesOnly(cpu) ? beforeStep(cpu, this.code, Number(this.linearIp() & 0xfffn)) : undefined;
     this.regions.breathe();
     this.mmu.watchpoints.single = budget === 1;
     const exit = this.generated.enter(cpu.base, start);
     const done = budget - cpu.i32[State.budget >> 2];
     if (done > 0) {
       this.step(done);
-      this.retired(shadow, resume !== 0 && this.repeats(from) ? 0 : resume, trap);
+      this.retired(shadow, resume !== 0 && this.repeats(from) ? 0 : resume, branch ? hasBranched(cpu, branch) : trap);
     }
     // With the steps made, what the next instruction needs is left to the next run: where a slice ends must make no difference.
     if (cpu.i32[State.budget >> 2] === 0) return undefined;
@@ -238,6 +236,7 @@ export class Processor implements EventSink {
       FLAG_LOADERS.has(insn.system) ? 0 : resume,
       trap &&
         !entered &&
+        (!onBranchesOnly(cpu) || (outcome === Outcome.jumped && insn.rep === 0)) &&
         !CLEARS_TF.has(insn.system) &&
         (insn.system === 'LTR' || task === cpu.segmentSelector(Seg.tr)) &&
         (cpu.i32[State.interruptibility >> 2] & 2) === 0,

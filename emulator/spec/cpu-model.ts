@@ -40,7 +40,7 @@ export const CPU_FEATURES = [
   // Paging and protection
   'nx', 'page1gb', 'pcid', 'invpcid', 'smep', 'smap', 'umip', 'pku', 'la57',
   // VMX
-  'vmx', 'vmx-true-controls', 'ept', 'ept-ad', 'unrestricted-guest', 'vpid', 'ept-violation-details', 'mode-based-execute', 'pml', 'ept-ve', 'vmfunc', 'vmcs-shadowing', 'preemption-timer', 'pause-loop-exiting', 'tsc-scaling', 'virtual-x2apic', 'apicv', 'posted-interrupts',
+  'vmx', 'vmx-true-controls', 'ept', 'ept-ad', 'unrestricted-guest', 'vpid', 'ept-violation-details', 'mode-based-execute', 'pml', 'ept-ve', 'vmfunc', 'vmcs-shadowing', 'preemption-timer', 'pause-loop-exiting', 'tsc-scaling', 'virtual-x2apic', 'apicv', 'posted-interrupts', 'zero-length-injection',
   // Instructions
   'cx16', 'syscall', 'rdtscp', 'rdpid', 'fsgsbase', 'monitor', 'x2apic', 'tsc-deadline', 'movbe', 'popcnt', 'lzcnt', 'bmi1', 'bmi2', 'adx', 'crc32', 'rdrand', 'rdseed', 'clflushopt', 'clwb',
 ] as const; // prettier-ignore
@@ -64,6 +64,7 @@ export const FEATURE_NEEDS: Readonly<Partial<Record<CpuFeature, readonly CpuFeat
   'virtual-x2apic': ['vmx'],
   apicv: ['virtual-x2apic'],
   'posted-interrupts': ['apicv'],
+  'zero-length-injection': ['vmx'],
   vpid: ['vmx'],
   invpcid: ['pcid'],
 };

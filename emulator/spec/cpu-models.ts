@@ -42,6 +42,7 @@ const skylakeServer: readonly CpuFeature[] = [
   'tsc-scaling',
   'apicv',
   'posted-interrupts',
+  'zero-length-injection',
   'pml',
   'ept-ve',
   'smap',

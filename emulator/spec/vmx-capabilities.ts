@@ -212,7 +212,9 @@ export function vmxCapabilities(model: CpuModel): VmxCapabilities {
     (1n << 7n) |
     (1n << 8n) |
     (BigInt(cr3Targets) << 16n) |
-    (shadowing ? 1n << 29n : 0n);
+    (shadowing ? 1n << 29n : 0n) |
+    // VM entry may inject a software event with an instruction length of 0.
+    (model.features.has('zero-length-injection') ? 1n << 30n : 0n);
   // Region size, write-back VMCS, INS/OUTS information on VM exits, TRUE capability MSRs.
   const basic = BigInt(VMCS_REVISION) | (BigInt(VmcsRegion.bytes) << 32n) | (6n << 50n) | (1n << 54n) | (trueControls ? 1n << 55n : 0n);
   const msrs = new Map<number, bigint>([

@@ -38,6 +38,7 @@ export type InterceptEvent =
       readonly type: 3 | 5 | 6;
       readonly length: number;
       /** #PF: CR2 value; #DB: DR6-style bits */ readonly qualification: bigint;
+      /** #DB: a fault (instruction breakpoint, general detect). */ readonly debugFault?: boolean;
     }
   | { readonly kind: 'nmi' }
   | { readonly kind: 'init' }

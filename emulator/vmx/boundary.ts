@@ -21,7 +21,9 @@ export function boundaryEvent(cpu: Cpu, stage: BoundaryStage): InterceptEvent | 
       if (!(boundary & Boundary.apicExit) || cpu.get32(State.activity) > Activity.hlt) return undefined;
       return { kind: 'apic', reason: cpu.get32(VmxState.apicExit), qualification: cpu.get32(VmxState.apicQualification) };
     case 'monitor-trap':
-      return boundary & Boundary.monitorTrap && monitorTrapDue(cpu) ? { kind: 'mtf' } : undefined;
+      return boundary & Boundary.monitorTrap && cpu.get32(State.activity) <= Activity.hlt && monitorTrapDue(cpu)
+        ? { kind: 'mtf' }
+        : undefined;
     case 'preemption-timer':
       return { kind: 'preemption-timer' };
     case 'nmi-window':

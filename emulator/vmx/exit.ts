@@ -19,6 +19,10 @@ const VALID = 0x8000_0000;
 const NMI_UNBLOCKING = 1n << 12n;
 /** Pending-debug bits that are recorded: B0..B3, enabled breakpoint, BS. */
 const PENDING_DEBUG_BITS = 0x500f;
+const PENDING_BS = 0x4000;
+const DEBUGCTL_BTF = 2;
+const isDebugException = (d: ExitDecision): boolean =>
+  d.reason === ExitReason.EXCEPTION_NMI && (d.interruptionInformation & 0xff) === Vector.DB;
 /** VM exits after which debug exceptions of the instruction before are still pending. */
 const KEEPS_PENDING_DEBUG: ReadonlySet<number> = new Set([
   ExitReason.INIT_SIGNAL,
@@ -38,6 +42,9 @@ export function commitExit(vmx: VmxContext, cpu: Cpu, decision: ExitDecision): v
   const changed = saveGuestRegisters(cpu, vmcs, rflagsImage(cpu, decision, vectoring)) | saveNonRegisterState(cpu, vmcs, decision);
   cpu.u32[VmxState.changed >> 2] |= changed;
   stopPreemptionTimer(vmx, cpu, vmcs);
+  // TSC offsetting and scaling are for the guest's instructions: the MSR-store area gets the counter itself.
+  cpu.set64(VmxState.tscOffset, 0n);
+  cpu.set64(VmxState.tscMultiplier, 0n);
   const { vmcs: view } = vmx;
   const stored = storeMsrArea(vmx, cpu, view.address(Field.vmExitMsrStoreAddress), view.u32(Field.vmExitMsrStoreCount));
   vmx.clock.charge(cpu, 'exit');
@@ -150,8 +157,11 @@ function saveNonRegisterState(cpu: Cpu, vmcs: Vmcs, d: ExitDecision): number {
   let changed = vmcs.saveHalves(Field.guestActivityState, cpu.get32(State.activity), 0);
   changed |= vmcs.saveHalves(Field.guestInterruptibilityState, interruptibility, 0);
   // SDM "Saving Non-Register State": debug exceptions stay pending across these VM exits, and while MOV SS blocks them.
-  const keepsPending = KEEPS_PENDING_DEBUG.has(d.reason) || (interruptibility & Interruptibility.blockingByMovSs) !== 0;
-  const pending = keepsPending ? cpu.get32(State.pendingDebug) & PENDING_DEBUG_BITS : 0;
+  const heldOff = (interruptibility & Interruptibility.blockingByMovSs) !== 0;
+  let pending = KEEPS_PENDING_DEBUG.has(d.reason) || heldOff ? cpu.get32(State.pendingDebug) & PENDING_DEBUG_BITS : 0;
+  // MOV SS holds off the single-step trap too, which VM entry demands to be pending then.
+  const singleStepping = (cpu.flags & Flag.TF) !== 0 && (cpu.get32(State.debugctl) & DEBUGCTL_BTF) === 0;
+  if (heldOff && singleStepping && !isDebugException(d)) pending |= PENDING_BS;
   changed |= vmcs.saveHalves(Field.guestPendingDebugExceptions, pending, 0);
   if (cpu.getF64(State.eptPointer) !== 0 && !cpu.longMode) {
     const pdptes = [Field.guestPdpte0, Field.guestPdpte1, Field.guestPdpte2, Field.guestPdpte3];

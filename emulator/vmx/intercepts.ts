@@ -303,7 +303,7 @@ function exceptionExit(f: VmcsReader, event: EventOf<'exception'>): ExitDecision
     interruptionInformation: (VALID | (hasError ? 1 << 11 : 0) | (event.type << 8) | event.vector) >>> 0,
     interruptionErrorCode: event.errorCode ?? 0,
     // As the RFLAGS image on the stack would have it: 1 for faults; #DB, #DF, #MC and software exceptions leave it as it is.
-    resumeFlag: software || event.vector === 1 || event.vector === 8 || event.vector === 18 ? 'keep' : 'set',
+    resumeFlag: software || (event.vector === 1 && event.debugFault !== true) || event.vector === 8 || event.vector === 18 ? 'keep' : 'set',
     // A double fault that causes the VM exit itself is not an exit during event delivery.
     duringDelivery: event.vector !== 8 || software,
   });

@@ -256,12 +256,14 @@ const entryControls: readonly CheckRow[] = section('VM-Entry Control Fields', 'c
   },
   {
     name: 'VM_ENTRY_INSTRUCTION_LENGTH',
-    sentence: 'If the injected event is a software interrupt, software exception or privileged software exception, the VM-entry instruction-length field must be 1 to 15.',
+    sentence: 'If the injected event is a software interrupt, software exception or privileged software exception, the VM-entry instruction-length field must be at most 15, and not 0 unless bit 30 of IA32_VMX_MISC is 1.',
     fields: [Field.vmEntryInstructionLength, INFO],
+    msrs: [VmxMsr.misc],
     holds: (c) => {
       const type = injectedType(c);
       const length = c.u32(Field.vmEntryInstructionLength);
-      return type < EventType.softwareInterrupt || type > EventType.softwareException || (length >= 1 && length <= 15);
+      const least = c.capabilities.model.features.has('zero-length-injection') ? 0 : 1;
+      return type < EventType.softwareInterrupt || type > EventType.softwareException || (length >= least && length <= 15);
     },
   },
   ...msrArea(Field.vmEntryMsrLoadAddress, Field.vmEntryMsrLoadCount),

@@ -2,16 +2,6 @@
 ; APIC-access page, VMCS shadowing. SDM volume 3, "VM Entries", "VMX Non-Root Operation", "APIC Virtualization and Virtual Interrupts".
 %include "conformance.inc"
 
-PIN_PREEMPTION_TIMER      equ 1 << 6
-PROC_NMI_WINDOW           equ 1 << 22
-PROC_TPR_SHADOW           equ 1 << 21
-PROC_MONITOR_TRAP         equ 1 << 27
-EXIT_SAVE_TIMER           equ 1 << 22
-REASON_NMI_WINDOW         equ 8
-REASON_MONITOR_TRAP       equ 37
-REASON_TPR_THRESHOLD      equ 43
-REASON_APIC_ACCESS        equ 44
-REASON_VMREAD             equ 23
 REAL_CODE                 equ 0x8000
 REAL_VECTORS              equ 0x9000
 APIC_PAGE                 equ TEST_DATA
@@ -23,33 +13,6 @@ read_bitmap:   resb 4096
 write_bitmap:  resb 4096
 
 section .text
-; add_bits FIELD, bits
-%macro add_bits 2.nolist
-    mov ecx, %1
-    vmread rax, rcx
-    or rax, %2
-    vmwrite rcx, rax
-%endmacro
-%macro clear_bits 2.nolist
-    mov ecx, %1
-    vmread rax, rcx
-    and rax, ~(%2)
-    vmwrite rcx, rax
-%endmacro
-
-; needs_primary controls, label : ends the case at `label` when the processor lacks one of the primary controls, else sets them.
-%macro needs_primary 2.nolist
-    mov ecx, IA32_VMX_PROCBASED_CTLS
-    rdmsr
-    not edx
-    test edx, %1
-    jz %%there
-    call skip_case
-    jmp %2
-%%there:
-    add_bits PROC_BASED_CONTROLS, %1
-%endmacro
-
 cases:
     call real_mode
     call traps
@@ -158,19 +121,6 @@ traps:
     vmcall
 
 ; ------------------------------------------------------------------------------------------------- preemption timer
-; CF: the processor lacks the timer.
-with_timer:
-    mov ecx, IA32_VMX_PINBASED_CTLS
-    rdmsr
-    test edx, PIN_PREEMPTION_TIMER
-    jz .missing
-    add_bits PIN_BASED_CONTROLS, PIN_PREEMPTION_TIMER
-    clc
-    ret
-.missing:
-    call skip_case
-    stc
-    ret
 timer:
     case "preemption timer: 0 exits before the first instruction", "VMX-Preemption Timer"
     call with_timer

@@ -9,7 +9,7 @@ import { createMachine } from '../../../emulator/index';
 import { hasBochs, runBochs } from '../../../scripts/peers/bochs.mjs';
 
 const folder = import.meta.dirname;
-const guests = ['controls', 'ept'];
+const guests = ['controls', 'ept', 'events'];
 /** Where bochs is left: it panics when code is fetched from the APIC-access page. */
 const PEER_LAST: Readonly<Record<string, RegExp>> = { controls: /^VMCS shadowing: a bit of the bitmap: \w+/m };
 const LAST_LINE = /^end\n/m;
@@ -21,6 +21,14 @@ const BOCHS_DIFFERS: Readonly<Record<string, string>> = {
   'EPT accessed and dirty flags: guest paging structures are written': 'Such an access sets both bit 0 and bit 1 of the qualification (footnote of "Exit Qualification for EPT Violations").',
   'PML: a page is logged when it becomes dirty': 'The value written is the guest-physical address with bits 11:0 clear ("Page-Modification Logging").',
   'EPT-violation #VE: a convertible violation': 'Bytes 33:32 receive the EPTP-index VM-execution control ("Virtualization-Exception Information").',
+  'single-step trap: VM exit in the shadow of STI': 'The interruptibility state is that before the exit: an exception that exits directly ends no blocking by STI ("Architectural State Before a VM Exit").',
+  'instruction breakpoint: VM exit with RF': 'RFLAGS is saved as delivery would push it, with RF for an instruction breakpoint ("Saving RIP, RSP, RFLAGS, and SSP").',
+  'single-step on branches': 'With BTF, TF traps behind branches only ("Single-Stepping on Branches").',
+  'NMI window: a pending debug exception comes first': 'The exit comes before execution of any instruction, the first of a handler too ("Other Causes of VM Exits").',
+  'NMI: VM exit': 'NMIs are blocked, but only after the VM exit completes ("Architectural State Before a VM Exit").',
+  'external interrupt: VM exit although IF is 0': 'With “external-interrupt exiting” RFLAGS.IF does not control their blocking ("Event Blocking").',
+  'external interrupt: pending at VM entry, wakes from HLT': 'The activity state is that before the VM exit ("Saving Non-Register State").',
+  'preemption timer: blocked by nothing: MOV SS': 'With 0 the VM exit comes immediately after VM entry, unlike NMI windows whatever is blocked ("VMX-Preemption Timer").',
 }; // prettier-ignore
 
 async function run(
@@ -62,10 +70,11 @@ describe('VMX conformance guests', function () {
     });
     it(`${guest}: bochs agrees but for the listed cases`, async function () {
       if (!hasBochs()) this.skip();
-      const peer = cases((await runBochs(path, { until: PEER_LAST[guest] ?? LAST_LINE, timeoutMs: 60_000 })).output);
+      const peer = cases((await runBochs(path, { until: PEER_LAST[guest] ?? LAST_LINE, cmdline: 'peer', timeoutMs: 60_000 })).output);
       const ours = cases((await run(path, 'jit', () => 20_000_000)).output);
       assert.ok(peer.size > 10);
-      assert.deepEqual([...peer.keys()], [...ours.keys()].slice(0, peer.size));
+      // The same cases in the same order; the peer is spared those in which it hangs, or lacks a control that several need.
+      assert.deepEqual([...peer.keys()], [...ours.keys()].filter((name) => peer.has(name)));
       const different = [...peer].filter(([name, line]) => line !== ours.get(name) && !LACKS.test(line)).map(([name]) => name);
       assert.deepEqual(different.filter((name) => !(name in BOCHS_DIFFERS)), []);
     }); // prettier-ignore

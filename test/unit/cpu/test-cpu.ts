@@ -181,7 +181,7 @@ export function makeCpu({ mode, cpl = 0 }: Setup): TestCpu {
       clock: {
         tsc: (c) => BigInt.asUintN(64, 1000n + c.get64(State.tscOffset)),
         charge: () => {},
-        now: () => 0,
+        now: () => 1000,
         remaining: () => Infinity,
         stepped: () => {},
       },

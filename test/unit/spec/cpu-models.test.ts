@@ -62,7 +62,7 @@ describe('CPU models', () => {
     const hidden = CPU_FEATURES.filter((f) => !shownSomewhere.has(f));
     // VMX features have capability MSRs, SYSCALL a bit of its own rule, CRC32 belongs to SSE4.2, which is not built.
     assert.deepEqual(hidden, [
-      'vmx-true-controls', 'ept', 'ept-ad', 'unrestricted-guest', 'vpid', 'ept-violation-details', 'mode-based-execute', 'pml', 'ept-ve', 'vmfunc', 'vmcs-shadowing', 'preemption-timer', 'pause-loop-exiting', 'tsc-scaling', 'virtual-x2apic', 'apicv', 'posted-interrupts', 'syscall', 'crc32',
+      'vmx-true-controls', 'ept', 'ept-ad', 'unrestricted-guest', 'vpid', 'ept-violation-details', 'mode-based-execute', 'pml', 'ept-ve', 'vmfunc', 'vmcs-shadowing', 'preemption-timer', 'pause-loop-exiting', 'tsc-scaling', 'virtual-x2apic', 'apicv', 'posted-interrupts', 'zero-length-injection', 'syscall', 'crc32',
     ]); // prettier-ignore
     assert.equal(cpuid(cpuModelNamed('haswell,+pku'), 7, 0, { ...context, ospke: true }).ecx & 0x18, 0x18);
     assert.deepEqual(
