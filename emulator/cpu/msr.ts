@@ -2,7 +2,7 @@
  * Reading and writing model-specific registers by the table of spec/msr (SDM volume 2, "RDMSR", "WRMSR"; volume 4), for the instructions
  * and for the MSR areas of VM entries and exits.
  */
-import { MiscEnable } from '../spec/cpuid';
+import { COUNTER_BITS, MiscEnable } from '../spec/cpuid';
 import { Cr0, Efer } from '../spec/registers';
 import { FIXED_MTRRS, Msr, msrRow, msrTable, mtrrSlot } from '../spec/msr';
 import type { MsrRow } from '../spec/msr';
@@ -11,6 +11,7 @@ import type { Cpu } from './cpu';
 import { generalProtection, invalidOpcode, type SystemHandler } from './handler';
 import { isCanonical } from './operands';
 import { Outcome } from './outcome';
+import { clearableOverflow, counterBits, isRefusedSelection, selectionChanged } from './performance-counters';
 import type { CpuPorts } from './ports';
 
 const RAX = 0;
@@ -18,6 +19,8 @@ const RCX = 1;
 const RDX = 2;
 const QUAD = 64;
 const LOCK = 1n;
+/** IA32_MCG_CAP: there is an IA32_MCG_CTL. */
+const MCG_CTL_P = 1n << 8n;
 const FEATURE_CONTROL_WRITABLE = 7n;
 const DEBUGCTL_WRITABLE = 3n;
 const MTRR_DEF_TYPE_WRITABLE = 0xcffn;
@@ -25,13 +28,16 @@ const MTRR_DEF_TYPE_WRITABLE = 0xcffn;
 const PAT_TYPES: readonly number[] = [0, 1, 4, 5, 6, 7];
 const MTRR_TYPES: readonly number[] = [0, 1, 4, 5, 6];
 
-const exists = (cpu: Cpu, row: MsrRow): boolean => !row.needs || row.needs.some((feature) => cpu.model.features.has(feature));
+const exists = (cpu: Cpu, row: MsrRow): boolean =>
+  (!row.needs || row.needs.some((feature) => cpu.model.features.has(feature))) && (row.has?.(cpu.model.units) ?? true);
 
 /** Sets every MSR of the table to its power-on value. */
 export function resetMsrs(cpu: Cpu): void {
   for (const row of msrTable) if (row.slot !== undefined) cpu.set64(row.slot, row.reset);
   if (cpu.model.features.has('monitor')) cpu.set64(State.miscEnable, cpu.get64(State.miscEnable) | MiscEnable.monitor);
   cpu.set64(State.random, BigInt(cpu.index));
+  // All general-purpose counters are enabled as far as this register goes.
+  cpu.set64(State.perfGlobalCtrl, 2n ** BigInt(cpu.model.units.performanceCounters) - 1n);
 }
 
 /** The MTRRs as firmware leaves them: write-back everywhere but for the video window (UC) and the ROMs below 1 MiB (WP). */
@@ -51,6 +57,8 @@ export function readMsr(cpu: Cpu, ports: CpuPorts, index: number): bigint | unde
       return ports.clock.tsc(cpu);
     case Msr.IA32_APIC_BASE:
       return ports.interrupts.apicBase(cpu.index);
+    case Msr.IA32_MCG_CAP:
+      return MCG_CTL_P | BigInt(cpu.model.units.machineCheckBanks);
     case Msr.IA32_FS_BASE:
       return cpu.segmentBase(Seg.fs);
     case Msr.IA32_GS_BASE:
@@ -79,6 +87,26 @@ export function writeMsr(cpu: Cpu, ports: CpuPorts, index: number, value: bigint
       return true;
     case 'mask':
       return (value & ~row.write.mask) === 0n && store(value);
+    case 'counting':
+      if (value & ~row.write.mask) return false;
+      if (isRefusedSelection(value) && row.name.startsWith('IA32_PERFEVTSEL'))
+        return refuseNotModelled(cpu, `edge detection, inversion and counter masks of performance counters: WRMSR to ${row.name}`);
+      store(value);
+      selectionChanged(cpu, ports.clock.now());
+      return true;
+    case 'counting-global':
+      if (value & ~counterBits(cpu.model.units)) return false;
+      store(value);
+      selectionChanged(cpu, ports.clock.now());
+      return true;
+    case 'counter':
+      return store(BigInt.asUintN(COUNTER_BITS, BigInt.asIntN(32, value)));
+    case 'wide-counter':
+      return value >> BigInt(COUNTER_BITS) === 0n && store(value);
+    case 'clear-overflow':
+      if (value & ~clearableOverflow(cpu.model.units)) return false;
+      cpu.set64(State.counterOverflow, cpu.get64(State.counterOverflow) & ~value);
+      return true;
     case 'truncate':
       return store(value & row.write.mask);
     case 'canonical':

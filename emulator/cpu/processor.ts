@@ -17,6 +17,7 @@ import { type EventSink, mayHaveEvents, takeBoundaryEvent } from './boundary-eve
 import { clearVectoring } from './delivery';
 import { type ExceptionResult, deliverInstructionBreakpoint, handlePendingException } from './faults';
 import { Outcome } from './outcome';
+import { count, counts } from './performance-counters';
 import type { CpuPorts } from './ports';
 import type { Regions } from './regions';
 import { systemInstructions } from './system-instructions';
@@ -178,6 +179,7 @@ export class Processor implements EventSink {
     cpu.f64[State.steps >> 3] += steps;
     cpu.f64[State.instructions >> 3] += instructions;
     this.ports.clock.stepped(steps);
+    if (counts(cpu)) count(cpu, this.ports.clock.now());
   }
   eventStep(): void {
     this.step(0);

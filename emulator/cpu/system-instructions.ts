@@ -16,6 +16,7 @@ import { ioInstructions } from './io-instructions';
 import { msrInstructions } from './msr';
 import { effectiveAddress, isCanonical, operandLinear, segmentLinear, uncheckedLinear } from './operands';
 import { Outcome } from './outcome';
+import { readCounter } from './performance-counters';
 import type { CpuPorts, VmxInstruction } from './ports';
 import { randomInstructions } from './random-instructions';
 import { segmentBaseInstructions } from './segment-base-instructions';
@@ -91,12 +92,15 @@ const rdtscp: SystemHandler = (cpu, insn, ports) => {
   return Outcome.next;
 };
 
-/** There are no performance counters, so that every index is invalid. */
 const rdpmc: SystemHandler = (cpu, insn, ports) => {
   if (insn.lock) return invalidOpcode(cpu);
   if (cpu.cpl > 0 && !(cpu.cr4 & Cr4.PCE)) return generalProtection(cpu);
   if (instructionExits(cpu, ports, 'RDPMC', insn.length)) return Outcome.exited;
-  return generalProtection(cpu);
+  const value = readCounter(cpu, cpu.gpr32(RCX));
+  if (value === undefined) return generalProtection(cpu);
+  cpu.setGpr(RAX, value & 0xffff_ffffn);
+  cpu.setGpr(RDX, value >> 32n);
+  return Outcome.next;
 };
 
 const pause: SystemHandler = (cpu, insn, ports) => {

@@ -2,7 +2,7 @@
  * Model-specific registers that exist here (SDM volume 4, "Architectural MSRs"): index, name, where the value lives and what a write may
  * hold. The VMX capability MSRs (480H..) are answered by vmx/. Any other index is #GP(0), as on hardware.
  */
-import type { CpuFeature } from './cpu-model';
+import type { CpuFeature, CpuUnits } from './cpu-model';
 import { State } from './vcpu-state';
 
 /** How a write is judged: see cpu/msr, which carries each kind out. */
@@ -16,9 +16,13 @@ export type MsrWrite =
   /** Bits outside `mask` are dropped. */
   | { readonly kind: 'truncate'; readonly mask: bigint }
   | { readonly kind: 'canonical' }
+  /** Like 'mask', but counting by the performance counters follows it. */
+  | { readonly kind: 'counting'; readonly mask: bigint }
   | {
       readonly kind:
-        'tsc' | 'efer' | 'local-apic' | 'feature-control' | 'pat' | 'misc-enable' | 'debugctl' | 'mtrr-def-type' | 'mtrr-base' | 'mtrr-mask' | 'mtrr-fixed' | 'fs-base' | 'gs-base'; // prettier-ignore
+        'tsc' | 'efer' | 'local-apic' | 'feature-control' | 'pat' | 'misc-enable' | 'debugctl' | 'mtrr-def-type' | 'mtrr-base' | 'mtrr-mask' | 'mtrr-fixed' | 'fs-base' | 'gs-base'
+        /** The low 32 bits, sign-extended; 48 bits; bits of IA32_PERF_GLOBAL_STATUS to be cleared; the bits that the counters of the model have. */
+        | 'counter' | 'wide-counter' | 'clear-overflow' | 'counting-global'; // prettier-ignore
     };
 
 export interface MsrRow {
@@ -31,6 +35,8 @@ export interface MsrRow {
   readonly write: MsrWrite;
   /** Exists only when the model has one of these features. */
   readonly needs?: readonly CpuFeature[];
+  /** Exists only when the model has as many of something. */
+  readonly has?: (units: CpuUnits) => boolean;
 }
 
 const WORD = 0xffff_ffffn;
@@ -38,11 +44,13 @@ const QUAD = 0xffff_ffff_ffff_ffffn;
 const readOnly: MsrWrite = { kind: 'read-only' };
 const ignored: MsrWrite = { kind: 'ignored' };
 const canonical: MsrWrite = { kind: 'canonical' };
+const anything: MsrWrite = { kind: 'mask', mask: QUAD };
 
 export const Msr = {
   IA32_TIME_STAMP_COUNTER: 0x10,
   IA32_APIC_BASE: 0x1b,
   IA32_FEATURE_CONTROL: 0x3a,
+  IA32_MCG_CAP: 0x179,
   IA32_SYSENTER_CS: 0x174,
   IA32_SYSENTER_ESP: 0x175,
   IA32_SYSENTER_EIP: 0x176,
@@ -61,7 +69,7 @@ export const Msr = {
 } as const;
 
 /** Use of the spare MSR slots of the state table. */
-const Spare = { mtrrDefType: State.spareMsr, mcgStatus: State.spareMsr + 8, mcControl: State.spareMsr + 16 } as const;
+const Spare = { mtrrDefType: State.spareMsr } as const;
 
 /** Pairs of variable-range MTRRs. */
 export const VARIABLE_MTRRS = 8;
@@ -90,20 +98,77 @@ const mtrrRows = (): MsrRow[] => [
   ...FIXED_MTRRS.map(([index, name], n): MsrRow => ({ index, name, slot: mtrrSlot.fixed(n), reset: 0n, write: { kind: 'mtrr-fixed' } })),
 ];
 
-/** Machine-check banks. No machine check is ever reported, so that status, address and miscellaneous registers hold 0 and take nothing else. */
-const MC_BANKS = 4;
+/** The most machine-check banks that a model has. */
+const MC_BANKS = 32;
+/** Registers of a bank in State.machineCheck. */
+export const bankSlot = (bank: number, register: 0 | 1 | 2 | 3): number => State.machineCheck + 32 * bank + 8 * register;
 const onlyZero: MsrWrite = { kind: 'mask', mask: 0n };
+/** "Machine-Check MSRs": status, address and miscellaneous registers can be cleared, and writing anything else is #GP(0). No CMCI, no extended state, no software error recovery. */
 const machineCheckRows = (): MsrRow[] => [
-  // Number of banks; no IA32_MCG_CTL.
-  { index: 0x179, name: 'IA32_MCG_CAP', reset: BigInt(MC_BANKS), write: readOnly },
-  { index: 0x17a, name: 'IA32_MCG_STATUS', slot: Spare.mcgStatus, reset: 0n, write: { kind: 'mask', mask: 7n } },
-  ...Array.from({ length: MC_BANKS }, (_, n): MsrRow[] => [
-    { index: 0x400 + 4 * n, name: `IA32_MC${n}_CTL`, slot: Spare.mcControl + 8 * n, reset: 0n, write: { kind: 'mask', mask: QUAD } },
-    { index: 0x401 + 4 * n, name: `IA32_MC${n}_STATUS`, reset: 0n, write: onlyZero },
-    { index: 0x402 + 4 * n, name: `IA32_MC${n}_ADDR`, reset: 0n, write: onlyZero },
-    { index: 0x403 + 4 * n, name: `IA32_MC${n}_MISC`, reset: 0n, write: onlyZero },
-  ]).flat(),
+  { index: Msr.IA32_MCG_CAP, name: 'IA32_MCG_CAP', reset: 0n, write: readOnly },
+  { index: 0x17a, name: 'IA32_MCG_STATUS', slot: State.mcgStatus, reset: 0n, write: { kind: 'mask', mask: 7n } },
+  { index: 0x17b, name: 'IA32_MCG_CTL', slot: State.mcgControl, reset: 0n, write: anything },
+  ...Array.from({ length: MC_BANKS }, (_, n): MsrRow[] => {
+    const has = (units: CpuUnits): boolean => units.machineCheckBanks > n;
+    return [
+      { index: 0x400 + 4 * n, name: `IA32_MC${n}_CTL`, slot: bankSlot(n, 0), reset: 0n, write: anything, has },
+      { index: 0x401 + 4 * n, name: `IA32_MC${n}_STATUS`, slot: bankSlot(n, 1), reset: 0n, write: onlyZero, has },
+      { index: 0x402 + 4 * n, name: `IA32_MC${n}_ADDR`, slot: bankSlot(n, 2), reset: 0n, write: onlyZero, has },
+      { index: 0x403 + 4 * n, name: `IA32_MC${n}_MISC`, slot: bankSlot(n, 3), reset: 0n, write: onlyZero, has },
+    ];
+  }).flat(),
 ];
+
+/** "Last Branch, Interrupt, and Exception Recording": records hold the offsets in CS of source and destination, no further information. */
+const lastBranchRows = (): MsrRow[] => {
+  const stack = (from: number, to: number, entries: number, has: (units: CpuUnits) => boolean): MsrRow[] =>
+    Array.from({ length: entries }, (_, n): MsrRow[] => [
+      { index: from + n, name: `MSR_LASTBRANCH_${n}_FROM_IP`, slot: State.lastBranch + 16 * n, reset: 0n, write: canonical, has: (u) => has(u) && u.lastBranches > n }, // prettier-ignore
+      { index: to + n, name: `MSR_LASTBRANCH_${n}_TO_IP`, slot: State.lastBranch + 16 * n + 8, reset: 0n, write: canonical, has: (u) => has(u) && u.lastBranches > n }, // prettier-ignore
+    ]).flat();
+  const small = (units: CpuUnits): boolean => units.lastBranches === 4;
+  const large = (units: CpuUnits): boolean => units.lastBranches > 4;
+  const any = (units: CpuUnits): boolean => units.lastBranches > 0;
+  return [
+    ...stack(0x40, 0x60, 4, small),
+    ...stack(0x680, 0x6c0, 32, large),
+    { index: 0x1c8, name: 'MSR_LBR_SELECT', slot: State.lastBranchSelect, reset: 0n, write: { kind: 'mask', mask: 0x1ffn }, has: large },
+    { index: 0x1c9, name: 'MSR_LASTBRANCH_TOS', slot: State.lastBranchTop, reset: 0n, write: readOnly, has: any },
+    { index: 0x1dd, name: 'MSR_LER_FROM_LIP', slot: State.lastException, reset: 0n, write: readOnly, has: any },
+    { index: 0x1de, name: 'MSR_LER_TO_LIP', slot: State.lastException + 8, reset: 0n, write: readOnly, has: any },
+  ];
+};
+
+/** "Architectural Performance Monitoring", version 2. A counter's place in State.counter: general-purpose ones first, then the fixed ones. */
+export const MAX_COUNTERS = 4;
+const performanceRows = (): MsrRow[] => {
+  const monitored = (units: CpuUnits): boolean => units.performanceCounters > 0;
+  return [
+    ...Array.from({ length: MAX_COUNTERS }, (_, n): MsrRow[] => {
+      const has = (units: CpuUnits): boolean => units.performanceCounters > n;
+      return [
+        { index: 0xc1 + n, name: `IA32_PMC${n}`, slot: State.counter + 8 * n, reset: 0n, write: { kind: 'counter' }, has },
+        // Event, unit mask, USR, OS, edge, pin control, interrupt, enable, invert, counter mask; bit 21 belongs to version 3.
+        { index: 0x186 + n, name: `IA32_PERFEVTSEL${n}`, slot: State.counterSelect + 8 * n, reset: 0n, write: { kind: 'counting', mask: 0xffdf_ffffn }, has }, // prettier-ignore
+      ];
+    }).flat(),
+    // Instructions, unhalted core cycles, unhalted reference cycles.
+    ...[0, 1, 2].map(
+      (n): MsrRow => ({ index: 0x309 + n, name: `IA32_FIXED_CTR${n}`, slot: State.counter + 8 * (MAX_COUNTERS + n), reset: 0n, write: { kind: 'wide-counter' }, has: monitored }), // prettier-ignore
+    ),
+    { index: 0x38d, name: 'IA32_FIXED_CTR_CTRL', slot: State.fixedCounterControl, reset: 0n, write: { kind: 'counting', mask: 0xbbbn }, has: monitored }, // prettier-ignore
+    { index: 0x38e, name: 'IA32_PERF_GLOBAL_STATUS', slot: State.counterOverflow, reset: 0n, write: readOnly, has: monitored },
+    {
+      index: 0x38f,
+      name: 'IA32_PERF_GLOBAL_CTRL',
+      slot: State.perfGlobalCtrl,
+      reset: 0n,
+      write: { kind: 'counting-global' },
+      has: monitored,
+    },
+    { index: 0x390, name: 'IA32_PERF_GLOBAL_OVF_CTRL', reset: 0n, write: { kind: 'clear-overflow' }, has: monitored },
+  ];
+};
 
 export const msrTable: readonly MsrRow[] = [
   { index: 0x00, name: 'IA32_P5_MC_ADDR', reset: 0n, write: ignored },
@@ -120,6 +185,8 @@ export const msrTable: readonly MsrRow[] = [
   { index: 0xfe, name: 'IA32_MTRRCAP', reset: 0x500n | BigInt(VARIABLE_MTRRS), write: readOnly },
   ...mtrrRows(),
   ...machineCheckRows(),
+  ...lastBranchRows(),
+  ...performanceRows(),
   { index: Msr.IA32_SYSENTER_CS, name: 'IA32_SYSENTER_CS', slot: State.sysenterCs, reset: 0n, write: { kind: 'truncate', mask: WORD } },
   { index: Msr.IA32_SYSENTER_ESP, name: 'IA32_SYSENTER_ESP', slot: State.sysenterEsp, reset: 0n, write: canonical },
   { index: Msr.IA32_SYSENTER_EIP, name: 'IA32_SYSENTER_EIP', slot: State.sysenterEip, reset: 0n, write: canonical },

@@ -123,6 +123,20 @@ export const State = {
   tlb: 0x1000, // 1024 × 32 bytes: see TlbEntry
   tlbPage: 0x9000, // 1024 × f64: host-physical address of the page that each entry maps
   tlbGpa: 0xc000, // 1024 × f64: the guest-physical address that was translated to it
+  machineCheck: 0xe000, // 32 banks × 4 × i64: control, status, address, miscellaneous
+  mcgStatus: 0xe400, // i64, IA32_MCG_STATUS
+  mcgControl: 0xe408, // i64, IA32_MCG_CTL
+  lastBranch: 0xe500, // 32 × 2 × i64: from and to of the last-branch record stack
+  lastBranchTop: 0xe700, // i64, MSR_LASTBRANCH_TOS
+  lastBranchSelect: 0xe708, // i64, MSR_LBR_SELECT
+  lastException: 0xe710, // 2 × i64: MSR_LER_FROM_LIP and MSR_LER_TO_LIP
+  counter: 0xe720, // 7 × i64: 4 general-purpose performance counters, 3 fixed ones
+  counterSelect: 0xe758, // 4 × i64: IA32_PERFEVTSELn
+  fixedCounterControl: 0xe778, // i64
+  counterOverflow: 0xe780, // i64, IA32_PERF_GLOBAL_STATUS
+  counting: 0xe788, // i32, a counter counts now; bit 1: the processor was halted when it was last looked at
+  countedInstructions: 0xe790, // f64, State.instructions when it was last looked at
+  countedTicks: 0xe798, // f64, the clock then
 } as const;
 
 /** Bits of State.signals. Interrupts are not among them: the local APIC holds those. */
