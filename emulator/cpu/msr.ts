@@ -175,6 +175,11 @@ function writeMiscEnable(cpu: Cpu, value: bigint): true {
   return true;
 }
 
+function refuseNotModelled(cpu: Cpu, sentence: string): false {
+  cpu.notModelled(sentence);
+  return false;
+}
+
 const bytesOf = (value: bigint): number[] => Array.from({ length: 8 }, (_, i) => Number((value >> BigInt(i * 8)) & 0xffn));
 
 function writeSegmentBase(cpu: Cpu, segment: number, base: bigint): true {

@@ -1,7 +1,8 @@
 /**
  * Architectural performance monitoring, version 2 (SDM volume 3, "Architectural Performance Monitoring"): counters as functions of the steps
  * made and of the machine's clock. Counted are retired instructions and unhalted cycles (one a tick of the clock); other events count nothing.
- * An instruction that changes the privilege level counts for the level it leads to. Not modelled: edge detection, inversion and counter masks
+ * An instruction that changes the privilege level counts for the level it leads to, and the
+ * WRMSR that switches a counter on is counted. Not modelled: edge detection, inversion and counter masks
  * (refused), the interrupt on overflow (refused when a counter that asks for it overflows).
  */
 import type { CpuUnits } from '../spec/cpu-model';
