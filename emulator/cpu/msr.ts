@@ -35,6 +35,7 @@ const exists = (cpu: Cpu, row: MsrRow): boolean =>
 export function resetMsrs(cpu: Cpu): void {
   for (const row of msrTable) if (row.slot !== undefined) cpu.set64(row.slot, row.reset);
   if (cpu.model.features.has('monitor')) cpu.set64(State.miscEnable, cpu.get64(State.miscEnable) | MiscEnable.monitor);
+  if (cpu.model.units.performanceCounters > 0) cpu.set64(State.miscEnable, cpu.get64(State.miscEnable) | MiscEnable.performanceMonitoring);
   cpu.set64(State.random, BigInt(cpu.index));
   // All general-purpose counters are enabled as far as this register goes.
   cpu.set64(State.perfGlobalCtrl, 2n ** BigInt(cpu.model.units.performanceCounters) - 1n);

@@ -27,7 +27,13 @@ export interface CpuidContext {
   readonly miscEnable?: bigint;
 }
 /** IA32_MISC_ENABLE bits that CPUID follows. */
-export const MiscEnable = { fastStrings: 1n << 0n, monitor: 1n << 18n, limitCpuid: 1n << 22n, executeDisableOff: 1n << 34n } as const;
+export const MiscEnable = {
+  performanceMonitoring: 1n << 7n,
+  fastStrings: 1n << 0n,
+  monitor: 1n << 18n,
+  limitCpuid: 1n << 22n,
+  executeDisableOff: 1n << 34n,
+} as const;
 /** The highest basic leaf that is left with "Limit CPUID Maxval". */
 const LIMITED_LEAF = 2;
 /** The core crystal clock and the time-stamp counter run at 1 GHz: one tick is a nanosecond. */

@@ -202,13 +202,17 @@ describe('MOV to debug registers', () => {
 describe('model-specific registers', () => {
   it('every row reads as its power-on value', () => {
     const t = makeCpu({ mode: 32 });
+    // What the default model, skylake-server, has of its own: MONITOR, performance monitoring, 20 machine-check banks with IA32_MCG_CTL, 4 counters.
+    const ownValues: Readonly<Record<string, bigint>> = {
+      IA32_EFER: 0n,
+      IA32_MISC_ENABLE: 0x4_1881n,
+      IA32_MCG_CAP: 0x114n,
+      IA32_PERF_GLOBAL_CTRL: 0xfn,
+    };
     for (const row of msrTable) {
-      if (row.name === 'IA32_TIME_STAMP_COUNTER') continue;
-      assert.equal(
-        readMsr(t.cpu, t.ports, row.index),
-        row.name === 'IA32_EFER' ? 0n : row.name === 'IA32_MISC_ENABLE' ? row.reset | (1n << 18n) : row.reset,
-        row.name,
-      );
+      // The last-branch MSRs of other models are not there.
+      if (row.name === 'IA32_TIME_STAMP_COUNTER' || row.has?.(t.cpu.model.units) === false) continue;
+      assert.equal(readMsr(t.cpu, t.ports, row.index), ownValues[row.name] ?? row.reset, row.name);
     }
     assert.equal(new Set(msrTable.map((r) => r.index)).size, msrTable.length);
   });
