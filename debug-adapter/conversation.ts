@@ -309,8 +309,10 @@ function aloneIn(args: RequestArguments): boolean {
 
 /** As the command line ends when the guest shut down. */
 const SHUTDOWN_STATUS = 70;
+const RESET_STATUS = 71;
 
 function exitCodeOf(cause: StopReason): number {
   if (cause.kind === 'guest-exit') return exitStatus(cause.value);
+  if (cause.kind === 'reset') return RESET_STATUS;
   return cause.kind === 'halted' || cause.kind === 'power-off' ? 0 : SHUTDOWN_STATUS;
 }

@@ -184,6 +184,7 @@ export class Runner {
     switch (reason.kind) {
       case 'guest-exit':
       case 'power-off':
+      case 'reset':
       case 'halted':
       case 'not-modelled':
       case 'internal-error':

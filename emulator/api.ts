@@ -44,6 +44,8 @@ export type StopReason =
   | { readonly kind: 'guest-exit'; readonly value: number }
   /** The guest switched the machine off by ACPI (S5). */
   | { readonly kind: 'power-off' }
+  /** The guest reset the machine, by the device named; it is not started anew. */
+  | { readonly kind: 'reset'; readonly by: string }
   | { readonly kind: 'not-modelled'; readonly sentence: string }
   | { readonly kind: 'internal-error'; readonly sentence: string };
 

@@ -72,6 +72,7 @@ class EmulatedMachine implements Machine {
       },
       guestExit: (value) => this.guestExit(value),
       powerOff: () => this.end({ kind: 'power-off' }),
+      reset: (by) => this.end({ kind: 'reset', by }),
       notModelled: (sentence, vcpu) => void cpus[Math.max(0, vcpu)].notModelled(sentence),
     });
     memory.mmio = this.platform.mmio;

@@ -54,6 +54,7 @@ export const Status = {
   halted: 0,
   usage: 64,
   tripleFault: 70,
+  reset: 71,
   notModelled: 72,
   bug: 74,
   stepLimit: 124,
@@ -69,6 +70,10 @@ export function endOf(stop: StopReason, steps: number): { readonly status: numbe
       return { status: ((stop.value << 1) | 1) & 0xff };
     case 'halted':
       return { status: Status.halted };
+    case 'power-off':
+      return { status: Status.halted };
+    case 'reset':
+      return { status: Status.reset, sentence: `The guest reset the machine by ${stop.by} after ${steps} steps; it is not started anew.` };
     case 'step-limit':
       return { status: Status.stepLimit, sentence: `The step limit ended the run after ${steps} steps.` };
     case 'triple-fault': {

@@ -6,10 +6,8 @@
 import type { InterruptPort, IoPort } from '../cpu/ports';
 import type { MmioBus, PhysicalMemory } from '../memory/physical-memory';
 import type { CpuModel } from '../spec/cpu-model';
-import { notModelledRegions } from './absent/absent-memory';
 import { AbsentPorts } from './absent/absent-ports';
 import { ByteQueue } from './byte-queue';
-import { DebugConsole } from './debug-console/debug-console';
 import { IsaDebugExit } from './debug-exit/isa-debug-exit';
 import type { DeviceTime, ProcessorSignals } from './device';
 import { expectVersion } from './device-state';
@@ -18,7 +16,6 @@ import { MmioDevices } from './mmio-bus';
 import { type PcOptions, createPcDevices } from './pc-devices';
 import { PortBus } from './port-bus/port-bus';
 import { Timeline } from './timeline';
-import { Uart16550 } from './uart/uart-16550';
 
 export interface PlatformOptions {
   readonly memory: PhysicalMemory;
@@ -31,6 +28,10 @@ export interface PlatformOptions {
   guestExit?(value: number): void;
   /** The guest has switched the machine off. */
   powerOff?(): void;
+  /** The guest resets the machine; `by` names what it used. */
+  reset?(by: string): void;
+  /** The gate of address line 20, for the keyboard controller. */
+  readonly a20?: PcOptions['a20'];
   /** Stops the machine with a `Not modelled:` sentence for a vCPU (-1: none of them). */
   notModelled?(sentence: string, vcpu: number): void;
 }
@@ -49,6 +50,8 @@ export interface Platform {
   readonly timeline: { readonly deadline: number; advance(now: number): void };
   /** Bytes that the guest sent to COM1 since the last call. */
   serialOutput(): Uint8Array;
+  /** Bytes that the guest sent to COM2 since the last call. */
+  serial2Output(): Uint8Array;
   /** Bytes that the guest wrote to the debug console since the last call. */
   debugOutput(): Uint8Array;
   sendSerial(bytes: Uint8Array): void;
@@ -62,8 +65,8 @@ export interface Platform {
 export function createPlatform(options: PlatformOptions): Platform {
   const { memory, vcpuCount, model, time, signals } = options;
   const serial = new ByteQueue();
+  const serial2 = new ByteQueue();
   const debug = new ByteQueue();
-  const uart = new Uart16550(0x3f8, serial);
   const exit = new IsaDebugExit((value) => options.guestExit?.(value));
   const system = new InterruptSystem({
     vcpus: vcpuCount,
@@ -86,13 +89,19 @@ export function createPlatform(options: PlatformOptions): Platform {
     vcpuCount,
     time,
     setLine: (line, level) => system.setLine(line, level),
+    message: (address, data) => system.deliverMsi(address, data),
     powerOff: () => options.powerOff?.(),
+    reset: (by) => options.reset?.(by),
+    a20: options.a20 ?? {
+      enabled: true,
+      set: (enabled) => enabled || options.notModelled?.('Not modelled: switching address line 20 off.', -1),
+    },
+    output: { com1: serial, com2: serial2, debug },
     boot: options.boot,
   });
-  const stateful = [uart, exit, ...pc.stateful, ...system.stateful];
-  const bus = new PortBus([uart, exit, ...pc.ports, ...system.ports, new DebugConsole(debug), new AbsentPorts()]);
-  const absent = notModelledRegions((sentence, vcpu) => options.notModelled?.(sentence, vcpu));
-  const mmio = new MmioDevices([...pc.mmio, system.ioApic, ...absent], system.mmio);
+  const stateful = [exit, ...pc.stateful, ...system.stateful];
+  const bus = new PortBus([exit, ...pc.ports, ...system.ports, new AbsentPorts()]);
+  const mmio = new MmioDevices([...pc.mmio, system.ioApic], system.mmio);
   const all = new Timeline([...pc.timed, ...system.timed]);
   let deadline: number | undefined;
   /** Wraps what may move a deadline. */
@@ -134,8 +143,9 @@ export function createPlatform(options: PlatformOptions): Platform {
       advance: touching((now) => all.advance(now)),
     },
     serialOutput: () => serial.take(),
+    serial2Output: () => serial2.take(),
     debugOutput: () => debug.take(),
-    sendSerial: touching((bytes) => uart.receive(bytes)),
+    sendSerial: touching((bytes) => pc.com1.receive(bytes)),
     get exitValue() {
       return exit.value;
     },
@@ -146,6 +156,7 @@ export function createPlatform(options: PlatformOptions): Platform {
       system.restored();
       deadline = undefined;
       serial.take();
+      serial2.take();
       debug.take();
       for (let vcpu = 0; vcpu < vcpuCount; vcpu++) signals.interruptsChanged(vcpu);
     },

@@ -11,12 +11,27 @@ export interface SharedLinesState {
   readonly version: 1;
   /** For each line a bit for each source that asserts it, in the order in which the sources were made. */
   readonly asserted: readonly number[];
+  /** Sources that can be cut off, in the order in which they were made. */
+  readonly gates: readonly Readonly<Gate>[];
+}
+
+interface Gate {
+  level: boolean;
+  open: boolean;
+}
+
+/** A wire that can be cut off and connected again; it remembers what the device drives. */
+export interface GatedLine {
+  readonly line: InterruptLine;
+  setOpen(open: boolean): void;
 }
 
 export class SharedLines implements StatefulDevice {
   readonly name = 'interrupt-lines';
   private asserted: number[] = new Array<number>(LINES).fill(0);
   private readonly sources: number[] = new Array<number>(LINES).fill(0);
+
+  private gates: Gate[] = [];
 
   constructor(private readonly set: (line: number, level: boolean) => void) {}
 
@@ -31,11 +46,24 @@ export class SharedLines implements StatefulDevice {
     };
   }
 
+  /** A source that is connected until it is cut off. */
+  gatedSource(line: number): GatedLine {
+    const source = this.source(line);
+    const index = this.gates.push({ level: false, open: true }) - 1;
+    const drive = (change: Partial<Gate>): void => {
+      const gate = Object.assign(this.gates[index], change);
+      source(gate.level && gate.open);
+    };
+    return { line: (level) => drive({ level }), setOpen: (open) => drive({ open }) };
+  }
+
   save(): SharedLinesState {
-    return { version: 1, asserted: [...this.asserted] };
+    return { version: 1, asserted: [...this.asserted], gates: this.gates.map((gate) => ({ ...gate })) };
   }
 
   restore(saved: unknown): void {
-    this.asserted = [...expectVersion<SharedLinesState>(saved, 1, 'interrupt line').asserted];
+    const state = expectVersion<SharedLinesState>(saved, 1, 'interrupt line');
+    this.asserted = [...state.asserted];
+    this.gates = state.gates.map((gate) => ({ ...gate }));
   }
 }

@@ -14,8 +14,6 @@ interface AbsentDevice {
 }
 
 const ABSENT: readonly AbsentDevice[] = [
-  { device: 'DMA controller', ports: [[0x00, 0x0f], [0xc0, 0xdf]] }, // prettier-ignore
-  { device: 'keyboard controller (i8042)', ports: [[0x60, 0x60], [0x64, 0x64]] }, // prettier-ignore
   // A20 is always enabled: reading says so and enabling it again is nothing; bit 0 would reset the processor.
   {
     device: 'system control port A (fast A20 and reset)',
@@ -23,7 +21,6 @@ const ABSENT: readonly AbsentDevice[] = [
     harmlessWrite: (_port, value) => (value & 3) === 2,
     certainRead: () => 2,
   },
-  { device: 'PCI configuration and the reset control register', ports: [[0xcf8, 0xcff]] },
 ];
 
 export class AbsentPorts implements PortDevice {

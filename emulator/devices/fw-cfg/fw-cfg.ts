@@ -66,7 +66,8 @@ export class FwCfg implements PortDevice, StatefulDevice {
   }
 
   private select(item: number): void {
-    this.selector = item;
+    // Bit 14 asks for writing, which no item allows.
+    this.selector = item & ~0x4000;
     this.offset = 0;
   }
 

@@ -1,14 +1,16 @@
 /**
- * The serial port COM1: a 16550A UART (National Semiconductor PC16550D, "Registers"). Sending takes no time, so the transmitter is always
- * empty; received bytes wait in front of the FIFO until the guest has made room, so none is lost outside loopback. The interrupt
- * identification is kept as the registers demand.
- * Not modelled: the interrupt line (no interrupt controller yet), baud rate and line errors, the delay of the character time-out.
+ * A serial port of a PC: a 16550A UART (National Semiconductor PC16550D, "Registers", "FIFO Interrupt Mode Operation") whose interrupt output is
+ * connected to its line while OUT2 is set. Sending takes no time, so the transmitter is always empty, and its interrupt is raised anew by every
+ * byte; received bytes wait in front of the FIFO until the guest has made room, so none is lost outside loopback.
+ * Not modelled: baud rate and line errors, the delay of the character time-out.
  */
 import type { ByteQueue } from '../byte-queue';
+import type { InterruptLine, StatefulDevice } from '../device';
 import { expectVersion } from '../device-state';
 import type { PortDevice } from '../port-bus/port-bus';
 
 const LCR_DLAB = 0x80;
+const MCR_OUT2 = 0x08;
 const MCR_LOOP = 0x10;
 const LSR_DATA_READY = 0x01;
 const LSR_OVERRUN = 0x02;
@@ -58,15 +60,17 @@ const POWER_ON: UartState = {
 type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly number[] ? number[] : T[K] };
 const copyOf = (state: UartState): Mutable<UartState> => ({ ...state, receiver: [...state.receiver], waiting: [...state.waiting] });
 
-export class Uart16550 implements PortDevice {
-  readonly name = 'uart';
+export class Uart16550 implements PortDevice, StatefulDevice {
   readonly ports: PortDevice['ports'];
   readonly widest = 1;
   private s = copyOf(POWER_ON);
 
+  /** @param irq told the level whenever it may have changed. */
   constructor(
+    readonly name: string,
     private readonly base: number,
     private readonly output: ByteQueue,
+    private readonly irq: InterruptLine = () => undefined,
   ) {
     this.ports = [[base, base + 7]];
   }
@@ -75,14 +79,16 @@ export class Uart16550 implements PortDevice {
   receive(bytes: Uint8Array): void {
     for (const byte of bytes) this.s.waiting.push(byte);
     this.fill();
-  }
-
-  /** Whether the interrupt line is asserted (for the interrupt controllers to come). */
-  get interruptPending(): boolean {
-    return (this.identification() & 1) === 0;
+    this.drive();
   }
 
   read(port: number): number {
+    const value = this.register(port);
+    this.drive();
+    return value;
+  }
+
+  private register(port: number): number {
     const s = this.s;
     const latch = (s.lineControl & LCR_DLAB) !== 0;
     switch (port - this.base) {
@@ -116,6 +122,11 @@ export class Uart16550 implements PortDevice {
   }
 
   write(port: number, _size: number, value: number): void {
+    this.writeRegister(port, value);
+    this.drive();
+  }
+
+  private writeRegister(port: number, value: number): void {
     const s = this.s;
     const latch = (s.lineControl & LCR_DLAB) !== 0;
     switch (port - this.base) {
@@ -158,12 +169,19 @@ export class Uart16550 implements PortDevice {
     this.s = copyOf(expectVersion<UartState>(saved, 1, 'serial port'));
   }
 
+  private drive(): void {
+    this.irq((this.s.modemControl & MCR_OUT2) !== 0 && (this.identification() & 1) === 0);
+  }
+
   private get fifoBytes(): number {
     return this.s.fifoControl & FCR_ENABLE ? FIFO_BYTES : 1;
   }
 
   private transmit(byte: number): void {
     const s = this.s;
+    // The byte fills the transmitter, which answers its interrupt, and leaves it at once, which raises it again: an edge on the line.
+    s.transmitterInterrupt = false;
+    this.drive();
     s.transmitterInterrupt = true;
     if ((s.modemControl & MCR_LOOP) === 0) {
       this.output.push(byte);
