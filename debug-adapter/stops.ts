@@ -68,7 +68,11 @@ export function stopInWords(stop: StopReason | undefined, symbols: SymbolSource)
     case 'power-off':
       return { id: 'POWER_OFF', title: 'Switched off', text: 'The guest switched the machine off by ACPI (sleeping state S5).' };
     case 'reset':
-      return { id: 'RESET', title: 'Reset', text: `The guest reset the machine by ${stop.by}. It is not started anew: restart the session for that.` };
+      return {
+        id: 'RESET',
+        title: 'Reset',
+        text: `The guest reset the machine by ${stop.by}. It is not started anew: restart the session for that.`,
+      };
     case 'not-modelled':
       return {
         id: 'NOT_MODELLED',
