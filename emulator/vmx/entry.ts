@@ -170,6 +170,8 @@ function loadNonRegisterState(cpu: Cpu, vmcs: Vmcs): void {
     trapInjected || (trap && vectoring) ? MonitorTrap.due : trap ? MonitorTrap.untilFirstBoundary : MonitorTrap.off,
   );
   cpu.setF64(VmxState.trapSteps, 0);
+  // "Clearing Address-Range Monitoring"
+  cpu.set32(State.monitorArmed, 0);
   let boundary = cpu.get32(State.boundary) & 1;
   if (trap || trapInjected) boundary |= Boundary.monitorTrap;
   if (primary & Primary.interruptWindowExiting) boundary |= Boundary.window;

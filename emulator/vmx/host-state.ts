@@ -81,6 +81,8 @@ export function loadHostState(cpu: Cpu, vmcs: Vmcs, byNmi: boolean): boolean {
   cpu.set32(State.vectoringError, 0);
   cpu.set32(State.vectoringLength, 0);
   cpu.set32(State.pendingKind, 0);
+  // "Clearing Address-Range Monitoring"
+  cpu.set32(State.monitorArmed, 0);
   cpu.set32(State.boundary, 0);
   cpu.set32(VmxState.monitorTrap, MonitorTrap.off);
   cpu.set64(VmxState.tscOffset, 0n);
