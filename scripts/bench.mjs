@@ -1,5 +1,5 @@
 // npm run bench: the same guests on Nestscope, on Debian's bochs and on QEMU's TCG, in one run; medians and ratios.
-//   npm run bench -- [--runs N] [--scale N] [kernels|cold|exits]...
+//   npm run bench -- [--runs N] [--scale N] [kernels|cold|exits|trips]...
 // Time runs from the guest's first line on COM1 to its last, on every machine alike: neither boot loader nor start-up counts.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -63,7 +63,7 @@ function median(values) {
 /** The lines that must be the same on every machine. */
 const answer = (output, from) => output.slice(output.search(from)).replace(/\r/g, '').trim();
 
-async function measure({ name, elf, cmdline, from, until, instructions, without = [] }) {
+async function measure({ name, elf, cmdline, from, until, instructions, trips, without = [] }) {
   console.log(`\n${name}${instructions ? `, ${instructions} instructions` : ''}`);
   const medians = {};
   let expected;
@@ -89,7 +89,8 @@ async function measure({ name, elf, cmdline, from, until, instructions, without 
     if (seconds.length === 0) continue;
     medians[machine.name] = median(seconds);
     const spread = seconds.map((value) => value.toFixed(2)).join(' ');
-    console.log(`  ${machine.name.padEnd(10)} ${median(seconds).toFixed(2)} s  (${spread})${stats ? `  ${stats}` : ''}`);
+    const rate = trips ? `  ${Math.round(trips / median(seconds) / 1000)} thousand round trips a second` : '';
+    console.log(`  ${machine.name.padEnd(10)} ${median(seconds).toFixed(2)} s  (${spread})${rate}${stats ? `  ${stats}` : ''}`);
   }
   const { Nestscope: jit, interpreter, ...others } = medians;
   for (const [name, ours] of [
@@ -134,6 +135,26 @@ try {
       until: /^DONE \d+$/m,
       without: ['QEMU TCG'],
     });
+  }
+  if (wants('trips')) {
+    const trips = 500_000;
+    for (const [name, words] of [
+      ['CPUID, with EPT and VPID', 'kind=cpuid'],
+      ['CPUID, with neither, so that every entry and exit flushes', 'kind=cpuid plain'],
+      ['OUT', 'kind=io'],
+      ['RDMSR', 'kind=rdmsr'],
+      ['EPT violation', 'kind=ept'],
+    ]) {
+      await measure({
+        name: `VM exit and entry: ${name}`,
+        elf: join(root, 'test/guests/bench/round-trips.elf'),
+        cmdline: `count=${trips} ${words}`,
+        from: /^begin/m,
+        until: /^DONE \d+$/m,
+        trips,
+        without: ['QEMU TCG'],
+      });
+    }
   }
 } finally {
   rmSync(scratch, { recursive: true, force: true });

@@ -8,6 +8,7 @@ const guests = join(import.meta.dirname, '../guests');
 const cases = [
   { name: 'kernels', path: join(guests, 'kernels/kernels.elf'), cmdline: 'scale=1', last: 40_000_000 },
   { name: 'exit-loop', path: join(guests, 'bench/exit-loop.elf'), cmdline: 'count=3000', last: 60_000 },
+  { name: 'round-trips', path: join(guests, 'bench/round-trips.elf'), cmdline: 'count=1000 plain', last: 30_000 },
 ];
 
 const machineOf = (path: string, cmdline: string, tier: 'interpreter' | 'jit'): Promise<Machine> =>

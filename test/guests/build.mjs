@@ -94,7 +94,10 @@ export function nativeOutput(scale) {
 /** Every committed image of this folder and how it is built. */
 export const images = [
   { path: join(kernelsFolder, 'kernels.elf'), build: buildKernels },
-  { path: join(folder, 'bench', 'exit-loop.elf'), build: (output) => buildAssembly(join(folder, 'bench', 'exit-loop.asm'), output) },
+  ...['exit-loop', 'round-trips'].map((name) => ({
+    path: join(folder, 'bench', `${name}.elf`),
+    build: (output) => buildAssembly(join(folder, 'bench', `${name}.asm`), output),
+  })),
   { path: join(folder, 'cold', 'cold-boot.elf'), build: (output) => buildAssembly(join(folder, 'cold', 'cold-boot.asm'), output) },
   ...['real-mode', 'segments', 'tasks', 'virtual-8086', 'long-mode-gates'].map((name) => ({
     path: join(folder, 'modes', `${name}.elf`),
