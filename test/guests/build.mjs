@@ -103,7 +103,7 @@ export const images = [
     path: join(folder, 'modes', `${name}.elf`),
     build: (output) => buildAssembly(join(folder, 'modes', `${name}.asm`), output),
   })),
-  ...['controls', 'ept', 'events', 'entry-controls', 'entry-guest', 'exits'].map((name) => ({
+  ...['controls', 'ept', 'events', 'entry-controls', 'entry-guest', 'exits', 'instructions'].map((name) => ({
     path: join(folder, 'vmx', `${name}.elf`),
     build: (output) => buildAssembly(join(folder, 'vmx', `${name}.asm`), output),
   })),
