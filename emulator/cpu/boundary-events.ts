@@ -11,6 +11,7 @@ import { deliverEvent } from './delivery';
 import { deliverDebugTrap, type ExceptionResult } from './faults';
 import type { Outcome } from './outcome';
 import type { BoundaryStage, CpuPorts } from './ports';
+import { enterSmm, inSmm } from './system-management';
 import { initProcessor, startProcessor } from './processor-reset';
 
 const BS = 1 << 14;
@@ -92,10 +93,14 @@ function debugTrap(cpu: Cpu, ports: CpuPorts, sink: EventSink, kinds: number): b
 function systemSignals(cpu: Cpu, ports: CpuPorts, sink: EventSink): boolean {
   const signals = cpu.i32[State.signals >> 2];
   if (signals & Signal.smi && !(cpu.i32[State.interruptibility >> 2] & Interruptibility.blockingBySmi)) {
-    cpu.notModelled('system-management interrupts');
+    cpu.i32[State.signals >> 2] &= ~Signal.smi;
+    endWait(cpu);
+    enterSmm(cpu, ports);
+    sink.eventStep();
     return true;
   }
-  if (!(signals & Signal.init) || ports.vmx.blocksInit(cpu)) return false;
+  // In system-management mode INIT waits, too.
+  if (!(signals & Signal.init) || inSmm(cpu) || ports.vmx.blocksInit(cpu)) return false;
   cpu.i32[State.signals >> 2] &= ~Signal.init;
   endWait(cpu);
   if (!cpu.vmxNonRoot || !ports.vmx.intercept(cpu, { kind: 'init' })) {

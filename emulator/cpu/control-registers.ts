@@ -5,7 +5,7 @@
  */
 import type { Instruction } from '../isa/instruction';
 import { Ar } from '../spec/descriptors';
-import { Cr0, CR0_DEFINED, Cr4, Dr6, DR6_FIXED, DR6_WRITABLE, DR7_FIXED, DR7_GD, DR7_WRITABLE, Efer } from '../spec/registers'; // prettier-ignore
+import { Cr0, CR0_DEFINED, Cr4, Dr6, DR6_FIXED, DR6_WRITABLE, DR7_FIXED, DR7_GD, DR7_WRITABLE, Efer, Interruptibility } from '../spec/registers'; // prettier-ignore
 import type { CpuFeature } from '../spec/cpu-model';
 import { Seg, State } from '../spec/vcpu-state';
 import type { Cpu } from './cpu';
@@ -38,6 +38,9 @@ export function cr4Allowed(cpu: Cpu): bigint {
   for (const [feature, bit] of CR4_BY_FEATURE) if (cpu.model.features.has(feature)) bits |= bit;
   return bits;
 }
+
+/** CR4 bits that software may find set, those of units that are not built among them. */
+export const cr4Implemented = (cpu: Cpu): bigint => cr4Allowed(cpu) | CR4_NOT_MODELLED;
 
 type Fixed = readonly [bigint, bigint] | undefined;
 /** VMX operation fixes bits: those set in fixed0 must be 1, those clear in fixed1 must be 0. */
@@ -116,11 +119,13 @@ export function writeCr4(cpu: Cpu, ports: CpuPorts, value: bigint): Outcome {
   const old = cpu.cr4;
   const owned = cr4HostOwned(cpu, ports);
   const cr4 = (value & ~owned) | (old & owned);
-  if (cr4 & ~(cr4Allowed(cpu) | CR4_NOT_MODELLED)) return generalProtection(cpu);
+  if (cr4 & ~cr4Implemented(cpu)) return generalProtection(cpu);
   const changed = cr4 ^ old;
   if (cpu.longMode && changed & (Cr4.PAE | Cr4.LA57)) return generalProtection(cpu);
   if (changed & cr4 & Cr4.PCIDE && (!cpu.longMode || cpu.cr3 & 0xfffn)) return generalProtection(cpu);
   if (violatesFixed(ports.vmx.fixedCr4(cpu), cr4)) return generalProtection(cpu);
+  // "Protection of CR4.VMXE in SMM"
+  if (cr4 & Cr4.VMXE && cpu.get32(State.interruptibility) & Interruptibility.blockingBySmi) return generalProtection(cpu);
   if (cr4 & CR4_NOT_MODELLED) return cpu.notModelled('SSE and XSAVE state: MOV to CR4 sets OSFXSR, OSXMMEXCPT or OSXSAVE');
   if (paePaging(cpu, cr4) && changed & (Cr4.PAE | Cr4.PGE | Cr4.PSE | Cr4.SMEP)) {
     const refused = loadPdptes(cpu, cpu.cr3);

@@ -5,6 +5,7 @@
 import { COUNTER_BITS, MiscEnable } from '../spec/cpuid';
 import { Cr0, Efer } from '../spec/registers';
 import { FIXED_MTRRS, Msr, msrRow, msrTable, mtrrSlot } from '../spec/msr';
+import { SMBASE_RESET } from '../spec/smram';
 import type { MsrRow } from '../spec/msr';
 import { Seg, State } from '../spec/vcpu-state';
 import type { Cpu } from './cpu';
@@ -37,6 +38,7 @@ export function resetMsrs(cpu: Cpu): void {
   if (cpu.model.features.has('monitor')) cpu.set64(State.miscEnable, cpu.get64(State.miscEnable) | MiscEnable.monitor);
   if (cpu.model.units.performanceCounters > 0) cpu.set64(State.miscEnable, cpu.get64(State.miscEnable) | MiscEnable.performanceMonitoring);
   cpu.set64(State.random, BigInt(cpu.index));
+  cpu.set32(State.smbase, SMBASE_RESET);
   // All general-purpose counters are enabled as far as this register goes.
   cpu.set64(State.perfGlobalCtrl, 2n ** BigInt(cpu.model.units.performanceCounters) - 1n);
 }

@@ -53,6 +53,10 @@ export interface VmxPort {
   /** RDMSR under “virtualize x2APIC mode”; undefined: it is not virtualised. */
   readVirtualMsr(cpu: Cpu, index: number): bigint | undefined;
   writeVirtualMsr(cpu: Cpu, index: number, value: bigint): 'written' | 'fault' | undefined;
+  /** An SMI is delivered: VMX operation is left, its state kept inside the processor. */
+  enterSmm(cpu: Cpu): void;
+  /** RSM: back into the VMX operation that the SMI interrupted. True: there was one. */
+  leaveSmm(cpu: Cpu): boolean;
   /** INIT is held back in VMX root operation (it stays pending). */
   blocksInit(cpu: Cpu): boolean;
 }

@@ -6,7 +6,7 @@ import type { InterpreterExports } from '../codegen/interpreter';
 import { Exit, Handler, Rec } from '../codegen/record';
 import type { Instruction } from '../isa/instruction';
 import { Activity, Vector } from '../spec/registers';
-import { Flag, Mode, Seg, State, TlbEntry } from '../spec/vcpu-state';
+import { Flag, Mode, Seg, Signal, State, TlbEntry } from '../spec/vcpu-state';
 import { Access, type Mmu, NON_CANONICAL } from '../mmu/mmu';
 import { ENABLED_BREAKPOINT, breakpointsEnabled, instructionBreakpoints } from '../mmu/breakpoint-registers';
 import { entryPage } from '../mmu/tlb';
@@ -20,6 +20,7 @@ import { Outcome } from './outcome';
 import { count, counts } from './performance-counters';
 import type { CpuPorts } from './ports';
 import type { Regions } from './regions';
+import { noteIoBeforeSmi } from './system-management';
 import { systemInstructions } from './system-instructions';
 
 /**
@@ -38,9 +39,11 @@ const CHUNK = 1_000_000;
 const SHADOW = 3; // blocking by STI and by MOV SS
 const BS = 1 << 14;
 /** Call-outs after which an STI or MOV SS shadow that stands is their own. */
-const SHADOW_MAKERS = new Set(['STI', 'MOV_TO_SREG', 'POP_SREG', 'LOAD_FAR_POINTER']);
+const SHADOW_MAKERS = new Set(['RSM', 'STI', 'MOV_TO_SREG', 'POP_SREG', 'LOAD_FAR_POINTER']);
 /** Call-outs that load RFLAGS themselves, so that RF is not cleared behind them. */
-const FLAG_LOADERS = new Set(['IRET', 'VMX']);
+const FLAG_LOADERS = new Set(['IRET', 'VMX', 'RSM']);
+/** Call-outs that touch ports. */
+const PORT_USERS = new Set(['IN', 'OUT', 'INS', 'OUTS']);
 
 /** Which of its accesses goes to the stack, in the form with a memory operand. */
 const STACK_ACCESS: Readonly<Record<string, number>> = {
@@ -57,7 +60,7 @@ const STACK_ACCESS: Readonly<Record<string, number>> = {
 /** Prefixes that may stand before a REP prefix. */
 const PREFIXES = new Set([0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3]);
 /** Deliveries and calls that clear TF: no trap follows them. */
-const CLEARS_TF = new Set(['INT', 'INT3', 'INTO', 'INT1', 'SYSCALL']);
+const CLEARS_TF = new Set(['RSM', 'INT', 'INT3', 'INTO', 'INT1', 'SYSCALL']);
 
 export class Processor implements EventSink {
   constructor(
@@ -214,7 +217,9 @@ export class Processor implements EventSink {
     }
     const wasNonRoot = cpu.vmxNonRoot;
     const task = cpu.segmentSelector(Seg.tr);
+    const waiting = cpu.i32[State.signals >> 2];
     const outcome = handler(cpu, insn, this.ports);
+    if (cpu.i32[State.signals >> 2] & ~waiting & Signal.smi && PORT_USERS.has(insn.system)) noteIoBeforeSmi(cpu, insn);
     switch (outcome) {
       case Outcome.next:
         cpu.rip = (cpu.rip + BigInt(insn.length)) & cpu.get64(State.ipMask);

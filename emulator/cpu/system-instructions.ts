@@ -23,6 +23,7 @@ import { segmentBaseInstructions } from './segment-base-instructions';
 import { segmentInstructions } from './segment-instructions';
 import { softwareInterruptInstructions } from './software-interrupts';
 import { enter } from './stack-frame';
+import { systemManagementInstructions } from './system-management';
 import { tableRegisterInstructions } from './table-registers';
 
 export type { SystemHandler } from './handler';
@@ -201,6 +202,7 @@ export const systemInstructions: Readonly<Record<string, SystemHandler>> = {
   ...accessControlInstructions,
   ...randomInstructions,
   ...segmentBaseInstructions,
+  ...systemManagementInstructions,
   CPUID: cpuidHandler,
   HLT: privileged('HLT', (cpu) => cpu.set32(State.activity, Activity.hlt)),
   INVD: privileged('INVD', () => {}),

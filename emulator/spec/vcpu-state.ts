@@ -137,6 +137,21 @@ export const State = {
   counting: 0xe788, // i32, a counter counts now; bit 1: the processor was halted when it was last looked at
   countedInstructions: 0xe790, // f64, State.instructions when it was last looked at
   countedTicks: 0xe798, // f64, the clock then
+  // System-management mode: what the processor keeps inside while it lasts (see cpu/system-management)
+  smbase: 0xe800, // i32
+  smmInterruptibility: 0xe804, // i32, interruptibility before the SMI
+  smmActivity: 0xe808, // i32
+  smmPendingDebug: 0xe80c, // i32
+  smmCpl: 0xe810, // i32
+  smmVirtual8086: 0xe814, // i32, RFLAGS.VM in its place
+  smmVmxe: 0xe818, // i32, CR4.VMXE in its place
+  smiIo: 0xe81c, // i32, I/O state field of the instruction behind which the SMI came, 0: none
+  smiIoRip: 0xe820, // i64
+  smiIoAddress: 0xe828, // i64
+  smmLimits: 0xe830, // GDTR and IDTR limits
+  smmPdptes: 0xe838, // 4 × i64
+  smmSegments: 0xe900, // 8 × 32 bytes, as `segment`
+  smmVmx: 0xea00, // 0xb0 bytes: see vmx/system-management
 } as const;
 
 /** Bits of State.signals. Interrupts are not among them: the local APIC holds those. */

@@ -25,6 +25,7 @@ import { intercepts, secondaryControls } from './intercepts';
 import type { MsrAccess } from './msr-access';
 import type { VmxObserver } from './observer';
 import { pauseLoopFound } from './pause-loop';
+import { leaveVmxForSmm, returnToVmxFromSmm } from './system-management';
 import { VirtualApic } from './virtual-apic';
 import { Vmcs } from './vmcs';
 import { convertToException } from './virtualization-exception';
@@ -194,6 +195,13 @@ class VmxImplementation implements Vmx {
   }
   writeVirtualMsr(cpu: Cpu, index: number, value: bigint): 'written' | 'fault' | undefined {
     return writeVirtualMsr(this.context, cpu, index, value);
+  }
+
+  enterSmm(cpu: Cpu): void {
+    leaveVmxForSmm(cpu);
+  }
+  leaveSmm(cpu: Cpu): boolean {
+    return returnToVmxFromSmm(cpu);
   }
 
   blocksInit(cpu: Cpu): boolean {

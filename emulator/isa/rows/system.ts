@@ -32,6 +32,7 @@ export const systemRows: readonly Row[] = [
   row('0F 31', 'RDTSC', 'RDTSC'),
   row('0F 32', 'RDMSR', 'RDMSR'),
   row('0F 33', 'RDPMC', 'RDPMC'),
+  row('0F AA', 'RSM', 'RSM'),
   row('0F 34', 'SYSENTER', 'SYSENTER'),
   row('0F 35', 'SYSEXIT', 'SYSEXIT', {}),
   row('0F 05', 'SYSCALL', 'SYSCALL'),
