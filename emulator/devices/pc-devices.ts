@@ -35,6 +35,8 @@ export interface PcOptions {
   setLine(line: number, level: boolean): void;
   /** A message-signalled interrupt: what a device's write of `data` to `address` does. */
   message(address: number, data: number): void;
+  /** SMI# is asserted: an SMI for every processor. */
+  smi(): true;
   /** The guest has switched the machine off. */
   powerOff(): void;
   /** The guest resets the machine; `by` names what it used. */
@@ -83,7 +85,7 @@ export function createPcDevices(options: PcOptions): PcDevices {
     },
     message,
   });
-  const acpiPm = new AcpiPm({ time, sci: lines.source(Irq.sci), powerOff });
+  const acpiPm = new AcpiPm({ time, sci: lines.source(Irq.sci), powerOff, smi: () => pci.raisesSmi && options.smi() });
   const i8042 = new I8042({
     keyboardIrq: lines.source(Irq.keyboard),
     mouseIrq: lines.source(Irq.mouse),

@@ -90,6 +90,10 @@ export function createPlatform(options: PlatformOptions): Platform {
     time,
     setLine: (line, level) => system.setLine(line, level),
     message: (address, data) => system.deliverMsi(address, data),
+    smi() {
+      for (let vcpu = 0; vcpu < vcpuCount; vcpu++) signals.smi(vcpu);
+      return true;
+    },
     powerOff: () => options.powerOff?.(),
     reset: (by) => options.reset?.(by),
     a20: options.a20 ?? {

@@ -49,7 +49,7 @@ export async function createVectorMachine(): Promise<VectorMachine> {
     vmx: {
       intercept: () => false, execute: () => cpu.raise(6), commitPendingExit: () => true, fixedCr0: none, fixedCr4: none, readCapabilityMsr: none,
       visibleCr0: (_c, v) => v, visibleCr4: (_c, v) => v, atBoundary: () => false, disabledByControls: () => false,
-      externalInterrupt: () => 'deliver', usesVirtualNmis: () => false, blocksInit: () => false, virtualInterrupt: () => -1, iretUnblocksNmis: () => true, readVirtualCr8: () => undefined, writeVirtualCr8: () => false, readVirtualMsr: () => undefined, writeVirtualMsr: () => undefined,
+      externalInterrupt: () => 'deliver', usesVirtualNmis: () => false, blocksInit: () => false, enterSmm: none, leaveSmm: () => false, virtualInterrupt: () => -1, iretUnblocksNmis: () => true, readVirtualCr8: () => undefined, writeVirtualCr8: () => false, readVirtualMsr: () => undefined, writeVirtualMsr: () => undefined,
     },
     io: { in: () => 0xffffffff, out: none },
     clock: { tsc: () => 0n, charge: none, now: () => 0, remaining: () => Infinity, stepped: none },

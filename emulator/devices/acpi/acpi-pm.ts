@@ -2,8 +2,9 @@
  * The ACPI power-management registers of an Intel PIIX4 as QEMU's "pc" machine places them: PM1a event block at 0x600, control at 0x604, timer
  * at 0x608, general-purpose events at 0xafe0, the SMI command port at 0xb2 (ACPI Specification 5.0, 4.8.3 "ACPI Hardware Registers"; Intel
  * 82371AB PIIX4 data sheet, "Power Management I/O Registers"). The timer has 24 bits at 3.579545 MHz; its carry raises the SCI, IRQ 9.
- * The ACPI enable and disable commands switch SCI_EN, as a firmware's SMI handler would.
- * Not modelled: system-management mode (other SMI commands are stored), sleep states other than S5, buttons and wake events.
+ * The ACPI enable and disable commands switch SCI_EN, as a firmware's SMI handler would,
+ * until the guest brings a handler of its own and lets the command port raise SMIs.
+ * Not modelled: sleep states other than S5, buttons and wake events.
  */
 import type { DeviceTime, InterruptLine, TimedDevice } from '../device';
 import { expectVersion } from '../device-state';
@@ -48,6 +49,8 @@ export interface AcpiPmOptions {
   readonly sci: InterruptLine;
   /** The guest has switched the machine off. */
   powerOff(): void;
+  /** The command port was written; true: an SMI was raised, whose handler does what is to be done. */
+  smi?(): boolean;
 }
 
 const POWER_ON: AcpiPmState = {
@@ -166,6 +169,7 @@ export class AcpiPm implements PortDevice, TimedDevice {
 
   private command(byte: number): void {
     this.s.smiCommand = byte;
+    if (this.options.smi?.()) return;
     if (byte === AcpiCommand.enable) this.s.control |= SCI_ENABLE;
     else if (byte === AcpiCommand.disable) this.s.control &= ~SCI_ENABLE;
   }

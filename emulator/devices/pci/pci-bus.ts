@@ -19,6 +19,9 @@ const ADDRESS_BITS = 0x80ff_fffc;
 const RESET_CPU = 0x04;
 const RESET_SYSTEM = 0x02;
 const PIRQ_CONTROL = 0x60;
+/** PIIX4, DEVACTB: bit 25, APMC_EN, is bit 1 of this byte. */
+const DEVICE_ACTIVITY_B = 0x5b;
+const APMC_ENABLE = 0x02;
 
 export interface PciBusState {
   readonly version: 1;
@@ -43,6 +46,7 @@ export class PciBus implements PortDevice, StatefulDevice {
   private address = 0;
   private resetControl = 0;
   private readonly functions: PciFunction[];
+  private readonly powerManagement: PciFunction;
 
   constructor(private readonly options: PciBusOptions) {
     const isaBridge = new PciFunction(
@@ -54,6 +58,11 @@ export class PciBus implements PortDevice, StatefulDevice {
       },
       () => this.router.drive(),
     ); // prettier-ignore
+    this.powerManagement = new PciFunction({
+      name: 'PIIX4 power management', device: 1, function: 3, vendorId: 0x8086, deviceId: 0x7113, classCode: 0x06_8000, revision: 3,
+      fields: [[0x04, 2, 0x0001], [0x06, 2, 0x0280], [0x3c, 2, 0x0109], [0x40, 4, 0x0601], [0x80, 1, 0x01]],
+      writable: [[0x04, 2, 0x0001], [0x3c, 1, 0xff], [DEVICE_ACTIVITY_B, 1, APMC_ENABLE], [0x80, 1, 0x01]],
+    }); // prettier-ignore
     this.functions = [
       new PciFunction({
         name: '440FX host bridge', device: 0, function: 0, vendorId: 0x8086, deviceId: 0x1237, classCode: 0x06_0000, revision: 2,
@@ -61,13 +70,14 @@ export class PciBus implements PortDevice, StatefulDevice {
         writable: [[0x04, 2, 0x0100], [0x50, 2, 0xffff], [0x59, 4, 0xffff_ffff], [0x5d, 3, 0xff_ffff], [0x72, 1, 0xff]],
       }),
       isaBridge,
-      new PciFunction({
-        name: 'PIIX4 power management', device: 1, function: 3, vendorId: 0x8086, deviceId: 0x7113, classCode: 0x06_8000, revision: 3,
-        fields: [[0x04, 2, 0x0001], [0x06, 2, 0x0280], [0x3c, 2, 0x0109], [0x40, 4, 0x0601], [0x80, 1, 0x01]],
-        writable: [[0x04, 2, 0x0001], [0x3c, 1, 0xff], [0x80, 1, 0x01]],
-      }),
+      this.powerManagement,
     ]; // prettier-ignore
     this.router = new PirqRouter(options.lines, (pirq) => isaBridge.read(PIRQ_CONTROL + pirq, 1));
+  }
+
+  /** A write to the SMI command port raises an SMI (APMC_EN). */
+  get raisesSmi(): boolean {
+    return (this.powerManagement.read(DEVICE_ACTIVITY_B, 1) & APMC_ENABLE) !== 0;
   }
 
   plug(added: PciFunction): void {
