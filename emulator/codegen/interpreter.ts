@@ -258,6 +258,10 @@ function hotFunction(hot: readonly ShapeHandler[], functions: InterpreterFunctio
   f.get(ip).get(vcpu).mem(Op.i64_load, State.ipMask).op(Op.i64_and).tee(ip);
   f.get(vcpu).mem(Op.i64_load, State.csBase).op(Op.i64_add).get(vcpu).mem(Op.i64_load, State.ipMask).op(Op.i64_and).tee(linear).i64(-4096n).op(Op.i64_and).tee(page); // prettier-ignore
   f.get(vcpu).mem(Op.i64_load, State.fetchPage).op(Op.i64_ne).if();
+  // With the steps made the page stays the old one: whether the new one's table is known here is no state of the machine.
+  f.get(budget).op(Op.i32_eqz).if();
+  leaveAt(Exit.budget);
+  f.end();
   f.get(linear).op(Op.i32_wrap_i64).i32(7).op(Op.i32_shr_u).i32((TlbEntry.count - 1) * TlbEntry.stride).op(Op.i32_and).get(vcpu).op(Op.i32_add).tee(entry); // prettier-ignore
   f.mem(Op.i64_load, State.tlb + TlbEntry.fetch);
   f.get(page).get(vcpu).mem(Op.i64_load, State.contextFetch).op(Op.i64_or).op(Op.i64_ne);
