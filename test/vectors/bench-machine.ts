@@ -3,10 +3,11 @@
  * vectors' layout says, and a small kernel world (GDT, IDT, TSS, stack) that catches exceptions.
  */
 import { absentInterrupts } from '../../emulator/devices/absent/absent-interrupts';
-import { createCallbacks } from '../../emulator/cpu/callbacks';
+import { createCallbacks, createRegionCallbacks } from '../../emulator/cpu/callbacks';
 import { CodeCache } from '../../emulator/cpu/code-cache';
 import { Cpu } from '../../emulator/cpu/cpu';
 import { instantiateInterpreter } from '../../emulator/cpu/interpreter-instance';
+import { CompiledStep } from './compiled-step';
 import { resetMsrs } from '../../emulator/cpu/msr';
 import type { CpuPorts } from '../../emulator/cpu/ports';
 import { Processor } from '../../emulator/cpu/processor';
@@ -32,7 +33,8 @@ const USER_GATES = new Set([3, 4]);
 
 const Access = { code64: 0xa0fb, code32: 0xc0fb, data: 0xc0f3, kernelCode: 0xa09b, tss: 0x8b, unusable: 0x10000 } as const;
 
-export async function createVectorMachine(): Promise<VectorMachine> {
+/** @param tier 'jit': every instruction that a region can hold is carried out by a region of its own. */
+export async function createVectorMachine(tier: 'interpreter' | 'jit' = 'interpreter'): Promise<VectorMachine> {
   const memory = new PhysicalMemory(8 << 20);
   const mmu = new Mmu(memory);
   const cpus: Cpu[] = [];
@@ -61,10 +63,13 @@ export async function createVectorMachine(): Promise<VectorMachine> {
     code,
     interpreter.module,
     interpreter.exports,
-    createCallbacks(mmu, () => cpus[0]),
+    createRegionCallbacks(mmu, () => cpus[0]),
   );
-  regions.enabled = false;
-  const processor = new Processor(cpu, mmu, code, regions, interpreter.exports, ports, () => false, { eventStop: false });
+  code.regions = regions;
+  regions.enabled = tier === 'jit';
+  const compiled = new CompiledStep(cpu, code, regions, interpreter.exports);
+  const generated = tier === 'jit' ? compiled.exports : interpreter.exports;
+  const processor = new Processor(cpu, mmu, code, regions, generated, ports, () => false, { eventStop: false });
   buildTables(memory);
   resetMsrs(cpu);
 
@@ -76,7 +81,16 @@ export async function createVectorMachine(): Promise<VectorMachine> {
       const decoded = decode(table, bytes, 0, 16, { code64: sample.mode === 64, features: defaultCpuModel.features });
       return decoded !== undefined && (decoded.instruction.system !== 'UD' || sample.fault?.vector === 6);
     },
-    run: (vector) => runVector(vector, memory, cpu, processor),
+    get tiers() {
+      return { regionRuns: compiled.runs, refused: compiled.refused, compiled: regions.statistics.compiled };
+    },
+    run(vector) {
+      if (tier === 'jit') {
+        code.reset();
+        compiled.arm();
+      }
+      return runVector(vector, memory, cpu, processor);
+    },
   };
 }
 

@@ -86,6 +86,8 @@ export interface VectorMachine {
   /** Whether the form is built; `sample` is one of its vectors, for machines that decide by its bytes. */
   supports(form: string, sample: Vector): boolean;
   run(vector: Vector): VectorOutcome;
+  /** Instructions that compiled regions carried out (or faulted in), accesses that regions left to the interpreter, regions made: so far. */
+  readonly tiers: { readonly regionRuns: number; readonly refused: number; readonly compiled: number };
 }
 
 /** RFLAGS bits that no vector speaks about: TF (the recorder's own) and RF. */
