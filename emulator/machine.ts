@@ -12,6 +12,7 @@ import type { CpuPorts } from './cpu/ports';
 import { Processor } from './cpu/processor';
 import { type MachineRunEnd, Processors } from './cpu/processors';
 import { Schedule, type ScheduleState } from './cpu/schedule';
+import { addressLine20 } from './cpu/address-line-20-gate';
 import { type Platform, createPlatform } from './devices/platform';
 import { createCpuView } from './inspect/cpu-view';
 import { createInspector } from './inspect/inspector';
@@ -73,6 +74,7 @@ class EmulatedMachine implements Machine {
       guestExit: (value) => this.guestExit(value),
       powerOff: () => this.end({ kind: 'power-off' }),
       reset: (by) => this.end({ kind: 'reset', by }),
+      a20: addressLine20(cpus),
       notModelled: (sentence, vcpu) => void cpus[Math.max(0, vcpu)].notModelled(sentence),
     });
     memory.mmio = this.platform.mmio;

@@ -13,6 +13,7 @@ import { FwCfg } from './fw-cfg/fw-cfg';
 import { type FwCfgContents, fwCfgItems } from './fw-cfg/fw-cfg-items';
 import { Hpet } from './hpet/hpet';
 import { type A20Gate, I8042 } from './i8042/i8042';
+import { SystemControlPort } from './control-port/system-control-port';
 import { PcTestdev } from './pc-testdev/pc-testdev';
 import { PciBus } from './pci/pci-bus';
 import { Pit } from './pit/pit';
@@ -86,10 +87,12 @@ export function createPcDevices(options: PcOptions): PcDevices {
     message,
   });
   const acpiPm = new AcpiPm({ time, sci: lines.source(Irq.sci), powerOff, smi: () => pci.raisesSmi && options.smi() });
+  const a20 = options.a20 ?? ALWAYS_ENABLED;
+  const controlPort = new SystemControlPort(a20, () => options.reset('system control port A (port 0x92)'));
   const i8042 = new I8042({
     keyboardIrq: lines.source(Irq.keyboard),
     mouseIrq: lines.source(Irq.mouse),
-    a20: options.a20 ?? ALWAYS_ENABLED,
+    a20,
     reset: () => options.reset('the keyboard controller'),
   });
   const com1 = new Uart16550('uart', 0x3f8, output.com1, lines.source(Irq.com1));
@@ -101,10 +104,10 @@ export function createPcDevices(options: PcOptions): PcDevices {
   const shutdown = new ShutdownPort(powerOff);
   const dma = new DmaController();
   return {
-    ports: [pit, rtc, acpiPm, i8042, com1, com2, pci, fwCfg, testdev, shutdown, dma, new DebugConsole(output.debug)],
+    ports: [pit, rtc, acpiPm, i8042, com1, com2, pci, fwCfg, testdev, shutdown, dma, controlPort, new DebugConsole(output.debug)],
     mmio: [hpet, testdev, edu],
     timed: [pit, rtc, hpet, acpiPm, edu],
-    stateful: [lines, pit, rtc, hpet, acpiPm, i8042, com1, com2, pci, edu, fwCfg, testdev, shutdown, dma],
+    stateful: [lines, pit, rtc, hpet, acpiPm, i8042, com1, com2, pci, edu, fwCfg, testdev, shutdown, dma, controlPort],
     com1,
   };
 }

@@ -6,7 +6,6 @@
 import type { InterruptPort, IoPort } from '../cpu/ports';
 import type { MmioBus, PhysicalMemory } from '../memory/physical-memory';
 import type { CpuModel } from '../spec/cpu-model';
-import { AbsentPorts } from './absent/absent-ports';
 import { ByteQueue } from './byte-queue';
 import { IsaDebugExit } from './debug-exit/isa-debug-exit';
 import type { DeviceTime, ProcessorSignals } from './device';
@@ -96,15 +95,12 @@ export function createPlatform(options: PlatformOptions): Platform {
     },
     powerOff: () => options.powerOff?.(),
     reset: (by) => options.reset?.(by),
-    a20: options.a20 ?? {
-      enabled: true,
-      set: (enabled) => enabled || options.notModelled?.('Not modelled: switching address line 20 off.', -1),
-    },
+    a20: options.a20,
     output: { com1: serial, com2: serial2, debug },
     boot: options.boot,
   });
   const stateful = [exit, ...pc.stateful, ...system.stateful];
-  const bus = new PortBus([exit, ...pc.ports, ...system.ports, new AbsentPorts()]);
+  const bus = new PortBus([exit, ...pc.ports, ...system.ports]);
   const mmio = new MmioDevices([...pc.mmio, system.ioApic], system.mmio);
   const all = new Timeline([...pc.timed, ...system.timed]);
   let deadline: number | undefined;

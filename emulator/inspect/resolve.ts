@@ -2,6 +2,7 @@
 import type { AddressSpace, Level, Resolution, ResolutionStep } from '../api';
 import type { Cpu } from '../cpu/cpu';
 import type { PhysicalMemory } from '../memory/physical-memory';
+import { lineMasked } from '../mmu/address-line-20';
 import { type TableMemory, WalkResult, Walker, type WalkStep } from '../mmu/walk';
 import { MemoryType, combinedType, memoryTypeName, mtrrType } from '../spec/memory-types';
 import { mtrrSlot } from '../spec/msr';
@@ -48,7 +49,9 @@ export class Resolver {
       return { input, steps, failure: `level ${level} does not exist now: there is no current VMCS`, summary: `L${level} has no state: there is no current VMCS` }; // prettier-ignore
     const facts = this.facts(cpu, context);
     const tables: TableMemory =
-      context.eptRoot === undefined ? this.direct : { ...this.direct, locate: (gpa) => this.throughEpt(context, facts, gpa) };
+      context.eptRoot === undefined
+        ? { ...this.direct, locate: (address) => lineMasked(cpu, address) }
+        : { ...this.direct, locate: (gpa) => this.throughEpt(context, facts, gpa) };
     const parts: string[] = [];
     let gpa: number;
     let rights = Right.read | Right.write | Right.execute | Right.user;
@@ -91,8 +94,8 @@ export class Resolver {
         pat = patType(cpu, w.leafLo, format, w.level);
       }
     }
-    let hpa = gpa;
-    parts.push(`GPA ${hex(gpa)}`);
+    let hpa = lineMasked(cpu, gpa);
+    parts.push(`GPA ${hex(gpa)}${hpa === gpa ? '' : ' (address line 20 is off)'}`);
     if (context.eptRoot !== undefined) {
       const w = this.ept;
       const result = w.walk(eptFormat, context.eptRoot, ...halves(BigInt(gpa)), facts, this.direct, (s) =>

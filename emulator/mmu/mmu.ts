@@ -9,6 +9,7 @@ import { PageFlag, type PhysicalMemory } from '../memory/physical-memory';
 import { breakpointsEnabled, dataBreakpoints, watchedPages } from './breakpoint-registers';
 import { type ApicAccessPage, ApicAccessType, apicExit, guestPhysicalApicExit, onApicAccessPage, redirected } from './apic-access-page';
 import { EptAccess, pageDetails } from './ept-access';
+import { lineMasked } from './address-line-20';
 import { FLAT_CODE, FLAT_DATA, isFlat } from './flat-segments';
 import { type GuestPaging, guestPaging, pageFaultCode, pagingFacts, rightsFor, smapEnforced } from './guest-access';
 import { TagKind, adoptGlobal, claimEntry, entryGpa, entryPage, flushAllContexts, flushNonGlobal, flushPcid, flushVpid, invalidatePage, selectContext, setTag, slowPage, slowWrites, SMAP_CLASS, tagIsSlow, tagMatches, tlbIndex, USER_CLASS } from './tlb'; // prettier-ignore
@@ -269,6 +270,7 @@ export class Mmu implements CheckedAccess {
       if (this.ept.marksDirty(cpu)) dirty &&= (walker.leafLo & eptFormat.dirtyBit) !== 0;
       shift = Math.max(12, Math.min(shift, walker.shift));
     }
+    page = lineMasked(cpu, page);
     const apic = onApicAccessPage(cpu, page);
     if (apic && execute) return apicExit(cpu, lo & 0xfff, ApicAccessType.fetch, lo, hi);
     const offset = apic ? -1 : this.memory.offsetOf(page);
@@ -290,7 +292,7 @@ export class Mmu implements CheckedAccess {
   /** Host-physical address of a guest paging-structure entry. */
   private locateTable(address: number, write: boolean): number {
     const cpu = this.walking;
-    if (cpu === undefined || cpu.f64[State.eptPointer >> 3] === 0) return address;
+    if (cpu === undefined || cpu.f64[State.eptPointer >> 3] === 0) return cpu === undefined ? address : lineMasked(cpu, address);
     // With EPT accessed and dirty flags, accesses to guest paging structures count as writes.
     const bits = write || this.ept.marksDirty(cpu) ? EptViolation.read | EptViolation.write : EptViolation.read;
     if (!this.ept.translate(cpu, address, bits, this.tableDetails, false, pagingFacts(cpu))) return -1;

@@ -99,6 +99,7 @@ export const State = {
   vectoringError: 0x48c, // i32
   vectoringLength: 0x490, // i32
   nmiUnblocked: 0x494, // i32, the IRET whose fault is under way has ended blocking by NMI
+  a20Masked: 0x498, // i32, 1: A20M# is asserted, so that bit 20 of physical addresses is 0 outside VMX operation
   contextMap: 0x4a0, // 8 × 24 bytes {f64 EPTP, i32 VPID × 4096 + PCID, i32 PKRU, i32 index, i32 used}: remembered TLB contexts
   fetchPage: 0x560, // i64, linear address of the page that instructions are fetched from; 1: none
   fetchHpa: 0x568, // f64, its host-physical address

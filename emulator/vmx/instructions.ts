@@ -1,6 +1,6 @@
 /**
  * The VMX instructions: SDM volume 3, chapter "VMX Instruction Reference" (operation sections, in their order of checks). Not modelled:
- * SMX operation, SMM and A20M, so that the checks that name them never fail.
+ * SMX operation, so that the checks that name it never fail.
  */
 import type { Cpu } from '../cpu/cpu';
 import { segmentLinear } from '../cpu/operands';
@@ -12,6 +12,7 @@ import { Flag, State } from '../spec/vcpu-state';
 import { VmError } from '../spec/vm-instruction-errors';
 import { VMCS_REVISION } from '../spec/vmcs-fields';
 import { FeatureControl } from '../spec/vmx-capabilities';
+import { addressLine20Masked } from '../mmu/address-line-20';
 import { ALL_CHANGED } from './changes';
 import { eptpValid } from './checks/control-checks';
 import { enterGuest } from './entry';
@@ -137,6 +138,7 @@ function vmxon(vmx: VmxContext, cpu: Cpu, insn: VmxInstruction): Outcome {
   if (mode === VmxMode.root) return failed(vmx, cpu, insn, VmError.vmxonInRoot);
   const { cr0Fixed0, cr0Fixed1, cr4Fixed0, cr4Fixed1 } = vmx.capabilities;
   const unsupported = (value: bigint, fixed0: bigint, fixed1: bigint): boolean => (value & fixed0) !== fixed0 || (value & ~fixed1) !== 0n;
+  if (addressLine20Masked(cpu)) return generalProtection(cpu);
   if (unsupported(cpu.cr0, cr0Fixed0, cr0Fixed1) || unsupported(cpu.cr4, cr4Fixed0, cr4Fixed1)) return generalProtection(cpu);
   const needed = FeatureControl.lock | FeatureControl.vmxOutsideSmx;
   if ((cpu.get64(State.featureControl) & needed) !== needed) return generalProtection(cpu);
@@ -158,6 +160,8 @@ function vmxoff(cpu: Cpu): Outcome {
   cpu.set32(State.vmxMode, VmxMode.outside);
   cpu.setF64(State.currentVmcs, -1);
   cpu.setF64(State.vmxonPointer, -1);
+  // "Unblocks A20M": what was cached was translated without it.
+  if (addressLine20Masked(cpu)) cpu.mmu.flushAll(cpu);
   return succeeded(cpu);
 }
 

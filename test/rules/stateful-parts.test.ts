@@ -61,6 +61,7 @@ const KNOWN: Readonly<Record<string, string>> = {
   'devices/pci/pci-bus.ts': 'saved by its device',
   'devices/pci/pci-function.ts': 'saved by the PCI bus',
   'devices/pci/pirq-router.ts': 'saved by the PCI bus',
+  'devices/control-port/system-control-port.ts': 'saved by its device',
   'devices/shutdown-port/shutdown-port.ts': 'saved by its device',
   'devices/uart/uart-16550.ts': 'saved by its device',
   'devices/debug-exit/isa-debug-exit.ts': 'saved by its device',

@@ -9,7 +9,7 @@ import { createMachine } from '../../../emulator/index';
 import { hasBochs, runBochs } from '../../../scripts/peers/bochs.mjs';
 
 const folder = import.meta.dirname;
-const guests = ['real-mode', 'segments', 'tasks', 'virtual-8086', 'long-mode-gates'];
+const guests = ['real-mode', 'segments', 'tasks', 'virtual-8086', 'long-mode-gates', 'address-line-20'];
 /** The peer's text up to its last line. */
 const LAST_LINE = /^end\n/m;
 

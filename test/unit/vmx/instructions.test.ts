@@ -106,6 +106,7 @@ describe('VMXON and VMXOFF', () => {
     ['CR0.NE = 0', GP, (b) => b.cpu.set64(State.cr0, 0x8000_0011n)],
     ['a CR4 bit that VMX operation does not support', GP, (b) => b.cpu.set64(State.cr4, 0x80_2020n)],
     ['IA32_FEATURE_CONTROL unlocked', GP, (b) => b.cpu.set64(State.featureControl, 4n)],
+    ['A20M# asserted', GP, (b) => b.cpu.set32(State.a20Masked, 1)],
     ['VMXON outside SMX disabled', GP, (b) => b.cpu.set64(State.featureControl, 3n)],
   ];
   for (const [what, vector, prepare] of refusals) {
