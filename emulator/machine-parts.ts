@@ -43,7 +43,7 @@ export async function buildParts(config: MachineConfig): Promise<MachineParts> {
   const { exports, module } = await instantiateInterpreter(memory, createCallbacks(mmu, cpuAt));
   for (let n = 0; n < count; n++)
     cpus.push(new Cpu(n, memory.vcpuBase(n), memory, model, (base) => exports.arithmeticFlags(base), mmu, count));
-  const code = new CodeCache(memory, mmu, new OpcodeTable(instructionRows), module, model.features, () => cpus, config.hotAfter);
+  const code = new CodeCache(memory, mmu, new OpcodeTable(instructionRows), module, exports, model.features, () => cpus, config.hotAfter);
   const regions = new Regions(memory, code, module, exports, createRegionCallbacks(mmu, cpuAt));
   regions.enabled = config.tier !== 'interpreter';
   code.regions = regions;

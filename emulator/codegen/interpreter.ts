@@ -5,6 +5,7 @@
 import { type Handler as ShapeHandler, allHandlers, traceProgram } from '../isa/shapes';
 import type { Row } from '../isa/row';
 import { State, TlbEntry } from '../spec/vcpu-state';
+import { decodeRunFunction } from './decode-run';
 import { arithmeticFlagsFunction } from './flags';
 import { type Continuation, type InterpreterFunctions, type LowerContext, Lowering } from './lower';
 import { Exit, Handler, Rec } from './record';
@@ -24,6 +25,8 @@ export interface InterpreterExports {
   /** Runs from State.rip for at most State.budget steps; returns an Exit code. */
   enter(base: number, start: number): number;
   arithmeticFlags(base: number): number;
+  /** See codegen/decode-run. */
+  decodeRun(root: number, table: number, origin: number, offset: number, left: number): number;
   /** Cold handlers, then compiled regions. */
   readonly table: WebAssembly.Table;
 }
@@ -40,6 +43,7 @@ const types: FunctionType[] = [
   { parameters: [I32, I32], results: [I32] },
   { parameters: [I32, I32], results: [] },
   { parameters: [I32], results: [I32] },
+  { parameters: [I32, I32, I32, I32, I32], results: [I32] },
 ];
 /** What a cold handler returns: 0 next, 1 again, 2 jump to State.rip, 16 + Exit code. */
 const Cold = { next: 0, again: 1, jump: 2, exit: 16 } as const;
@@ -89,6 +93,7 @@ export function buildInterpreter(rows: readonly Row[]): InterpreterModule {
       { type: 2, body: arithmeticFlagsFunction(), export: 'arithmeticFlags' },
       { type: 0, body: hotFunction(hot, functions, hotCount, stringRun), export: 'enter' },
       ...bodies.map((body) => ({ type: 0, body })),
+      { type: 3, body: decodeRunFunction(), export: 'decodeRun' },
     ],
     table: bodies.map((_, i) => 7 + i),
     tableSize: bodies.length + REGION_ELEMENTS,
@@ -144,7 +149,8 @@ function hotFunction(hot: readonly ShapeHandler[], functions: InterpreterFunctio
     branch: (refuse) => {
       // Targets in the same page need no look-up but the page's table.
       f.get(pc).mem(Op.i64_load, Rec.immediate).tee(ip).i64(4096n).op(Op.i64_lt_u).if();
-      f.get(table).get(ip).op(Op.i32_wrap_i64).i32(2).op(Op.i32_shl).op(Op.i32_add).mem(Op.i32_load, 0).tee(entry).if();
+      recordAt(ip);
+      f.tee(entry).if();
       f.get(entry).set(pc);
       countEntry();
       f.get(count).brIf('L');
@@ -194,7 +200,8 @@ function hotFunction(hot: readonly ShapeHandler[], functions: InterpreterFunctio
       f.get(code).op(Op.return).end();
       // From region to region in the same page without the long way round.
       f.get(ip).i64(-4096n).op(Op.i64_and).get(vcpu).mem(Op.i64_load, State.fetchPage).op(Op.i64_ne).brIf('GOTO');
-      f.get(table).get(ip).op(Op.i32_wrap_i64).i32(0xfff).op(Op.i32_and).i32(2).op(Op.i32_shl).op(Op.i32_add).mem(Op.i32_load, 0).tee(entry).op(Op.i32_eqz).brIf('GOTO'); // prettier-ignore
+      recordAt(ip);
+      f.tee(entry).op(Op.i32_eqz).brIf('GOTO');
       f.get(entry).mem(Op.i32_load16_u, Rec.handler).i32(Handler.region).op(Op.i32_ne).brIf('GOTO');
       f.get(entry).set(pc).br('R').end();
       f.op(Op.unreachable);
@@ -285,7 +292,8 @@ function hotFunction(hot: readonly ShapeHandler[], functions: InterpreterFunctio
   f.get(table).op(Op.i32_eqz).if();
   leaveAt(Exit.decode);
   f.end();
-  f.get(table).get(linear).op(Op.i32_wrap_i64).i32(0xfff).op(Op.i32_and).i32(2).op(Op.i32_shl).op(Op.i32_add).mem(Op.i32_load, 0).tee(entry).op(Op.i32_eqz).if(); // prettier-ignore
+  recordAt(linear);
+  f.tee(entry).op(Op.i32_eqz).if();
   leaveAt(Exit.decode);
   f.end();
   f.get(entry).set(pc);
@@ -321,6 +329,12 @@ function hotFunction(hot: readonly ShapeHandler[], functions: InterpreterFunctio
       .brIf('L');
     to.next();
     f.end().end();
+  }
+
+  /** Pushes the pointer to the record that the page's table has for an address, 0: none. */
+  function recordAt(address: number): void {
+    f.get(address).op(Op.i32_wrap_i64).tee(entry).i32(4).op(Op.i32_shr_u).i32(0xfc).op(Op.i32_and).get(table).op(Op.i32_add).mem(Op.i32_load, 0); // prettier-ignore
+    f.get(entry).i32(2).op(Op.i32_shl).i32(0xfc).op(Op.i32_and).op(Op.i32_add).mem(Op.i32_load, 0);
   }
 
   /** Counts a branch to the record at pc; `count` is 0 when it has become hot. */

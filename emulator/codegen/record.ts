@@ -1,5 +1,7 @@
 /** The packed form of a decoded instruction that generated code reads, and the codes with which generated code returns. */
 
+import { ARENA_BYTES, ARENA_FIRST } from '../spec/vcpu-state';
+
 /** Byte offsets inside one record. Register operands are byte offsets from the vCPU base (AH is RAX + 1). */
 export const Rec = {
   bytes: 48,
@@ -18,6 +20,46 @@ export const Rec = {
   counter: 40, // i32, taken branches here until a region is compiled
   region: 44, // u16 element of the function table, u16 steps that the budget must hold to enter it
 } as const;
+
+/**
+ * Where decoded code lives (spec/vcpu-state ARENA_FIRST): fixed parts, then records, growing upwards, and page tables and their lines, growing
+ * downwards from `end`; behind it the templates. A page's table holds one pointer for each of its 64 lines of 64 bytes; a line one pointer
+ * to a record (0: none) for each byte. Lines in which nothing is decoded are the empty one.
+ */
+export const Arena = {
+  startRecord: ARENA_FIRST,
+  /** i32: first byte behind the records. */
+  top: ARENA_FIRST + 64,
+  /** i32: first byte of tables and lines. */
+  bottom: ARENA_FIRST + 68,
+  /** A link record as it is copied. */
+  linkRecord: ARENA_FIRST + 128,
+  emptyLine: ARENA_FIRST + 256,
+  first: ARENA_FIRST + 512,
+  end: ARENA_FIRST + ARENA_BYTES - 0x800000,
+  templates: ARENA_FIRST + ARENA_BYTES - 0x800000,
+  templatesEnd: ARENA_FIRST + ARENA_BYTES,
+  lines: 64,
+  tableBytes: 64 * 4,
+  lineBytes: 64 * 4,
+} as const;
+
+/** Byte offsets inside a template: how to make the records of one header again. */
+export const Template = {
+  length: 0, // u8, of the instruction
+  displacementKind: 1, // u8, see FieldKind
+  immediateKind: 2, // u8
+  flags: 3, // u8, see TemplateFlag
+  displacementAt: 4, // u8, offset in the instruction
+  immediateAt: 5, // u8
+  plus: 6, // u8, added to the displacement
+  ripMask: 8, // i32, -1: the next instruction's offset is added to the displacement
+  branchMask: 12, // i32, -1: and to the immediate
+  records: 16, // one or two records (an address record first), without offsets, displacement and immediate
+} as const;
+export const TemplateFlag = { two: 1, endsRun: 2 } as const;
+/** How a displacement or an immediate is read; `fixed`: it stands in the record as it is. */
+export const FieldKind = { fixed: 0, signed8: 1, signed16: 2, signed32: 4, unsigned16: 3, unsigned32: 5, whole64: 8 } as const;
 
 /** Handlers that are no instruction. */
 export const Handler = {

@@ -1,88 +1,72 @@
 /**
  * Records by the bytes that decide about them: prefixes, opcode, ModRM and SIB. Instructions that share these differ only in displacement and
- * immediate, so that after the first one decoding is a walk down a tree of bytes and a copy. Derived state, kept for the life of a machine.
+ * immediate, so that after the first one decoding is a walk down a tree of bytes and a copy, which generated code does (codegen/decode-run).
+ * Derived state, kept for the life of a machine.
  */
-import { Rec } from '../codegen/record';
+import { Arena, FieldKind, Rec, Template, TemplateFlag } from '../codegen/record';
 import type { Decoded } from '../isa/decode';
-import { BASE_RIP, type Instruction } from '../isa/instruction';
+import { BASE_RIP } from '../isa/instruction';
+import type { PhysicalMemory } from '../memory/physical-memory';
 
-/** How to make the records of one header again. */
-export interface RecordTemplate {
-  /** Words of one or two records (an address record first), without offsets, displacement and immediate. */
-  readonly words: Int32Array;
-  readonly length: number;
-  readonly headerBytes: number;
-  readonly displacementBytes: number;
-  readonly immediateBytes: number;
-  /** Added to the displacement, beside the next instruction's offset when it is relative to RIP. */
-  readonly displacementPlus: number;
-  readonly ripRelative: boolean;
-  /** Address-size 16 and 32 without registers: the displacement is unsigned. */
-  readonly unsignedDisplacement: boolean;
-  /** The displacement goes nowhere (string instructions). */
-  readonly keepsDisplacement: boolean;
-  readonly branch: boolean;
-  readonly endsRun: boolean;
-  readonly sample: Instruction;
-}
-
-/** A node of the tree: children by byte. */
-interface Node {
-  readonly template: RecordTemplate | undefined;
-  readonly children: (Node | undefined)[];
-}
-const newNode = (template: RecordTemplate | undefined): Node => ({ template, children: template ? [] : new Array<Node | undefined>(256) });
+/** A node of the tree: 256 pointers, to another node or, odd, to a template; 0: not met yet. */
+const NODE_BYTES = 256 * 4;
+const TEMPLATE = 1;
 
 export class RecordTemplates {
-  private readonly roots = new Map<number, Node>();
+  private top: number = Arena.templates;
+  private readonly roots = new Map<number, number>();
 
-  /** The template for the bytes at `at`, if all of the instruction lies before `end`. */
-  find(mode: number, bytes: Uint8Array, at: number, end: number): RecordTemplate | undefined {
-    let node = this.roots.get(mode);
-    for (let i = at; node !== undefined && i < end; i++) {
-      node = node.children[bytes[i]];
-      if (node === undefined) return undefined;
-      const { template } = node;
-      if (template !== undefined) return at + template.length <= end ? template : undefined;
-    }
-    return undefined;
+  constructor(private readonly memory: PhysicalMemory) {}
+
+  /** Root of a mode's tree. */
+  root(mode: number): number {
+    let root = this.roots.get(mode);
+    if (root === undefined) this.roots.set(mode, (root = this.allocate(NODE_BYTES)));
+    return root;
+  }
+
+  /** Room for one more template and the nodes on its way. */
+  get hasRoom(): boolean {
+    return this.top + 16 * NODE_BYTES < Arena.templatesEnd;
   }
 
   /** Learns from one decoded instruction and its records (as they were emitted, at `first` … `main` in wasm memory). */
-  learn(mode: number, bytes: Uint8Array, at: number, d: Decoded, i32: Int32Array, first: number, main: number, endsRun: boolean): void {
+  learn(mode: number, at: number, d: Decoded, first: number, main: number, endsRun: boolean): void {
     const { layout, instruction: insn } = d;
-    if (!layout.repeatable || d.row.body === undefined) return;
-    const words = i32.slice(first >> 2, (main + Rec.bytes) >> 2);
+    const { u8, i32 } = this.memory;
     const string = d.row.string !== undefined || d.parsed.mnemonic === 'XLATB';
-    const template: RecordTemplate = {
-      words,
-      length: insn.length,
-      headerBytes: layout.header,
-      displacementBytes: layout.displacement,
-      immediateBytes: layout.immediate,
-      displacementPlus: d.row.body.name === 'POP' && d.memory && insn.base === 4 ? insn.operandSize : 0,
-      ripRelative: insn.base === BASE_RIP,
-      unsignedDisplacement: insn.addressSize !== 8 && insn.base < 0 && insn.index < 0,
-      keepsDisplacement: string || layout.displacement === 0,
-      branch: d.parsed.operands.some((o) => o.encoding === 'relative'),
-      endsRun,
-      sample: insn,
-    };
-    let node = this.roots.get(mode);
-    if (node === undefined) this.roots.set(mode, (node = newNode(undefined)));
-    for (let i = 0; i < layout.header; i++) {
-      const byte = bytes[at + i];
-      const last = i === layout.header - 1;
-      let child: Node | undefined = node.children[byte];
-      if (child === undefined) node.children[byte] = child = newNode(last ? template : undefined);
-      node = child;
+    const relative = d.parsed.operands.some((o) => o.encoding === 'relative');
+    const unsigned = insn.addressSize !== 8 && insn.base < 0 && insn.index < 0;
+    let node = this.root(mode);
+    for (let i = 0; i < layout.header - 1; i++) {
+      const slot = (node >> 2) + u8[at + i];
+      if (i32[slot] === 0) i32[slot] = this.allocate(NODE_BYTES);
+      node = i32[slot];
     }
+    const t = this.allocate(Template.records + main + Rec.bytes - first);
+    i32[(node >> 2) + u8[at + layout.header - 1]] = t | TEMPLATE;
+    u8[t + Template.length] = insn.length;
+    u8[t + Template.displacementKind] = string ? FieldKind.fixed : fieldKind(layout.displacement, unsigned);
+    u8[t + Template.immediateKind] = fieldKind(layout.immediate, false);
+    u8[t + Template.flags] = (main === first ? 0 : TemplateFlag.two) | (endsRun ? TemplateFlag.endsRun : 0);
+    u8[t + Template.displacementAt] = layout.header;
+    u8[t + Template.immediateAt] = layout.header + layout.displacement;
+    u8[t + Template.plus] = d.row.body?.name === 'POP' && d.memory && insn.base === 4 ? insn.operandSize : 0;
+    i32[(t + Template.ripMask) >> 2] = insn.base === BASE_RIP ? -1 : 0;
+    i32[(t + Template.branchMask) >> 2] = relative ? -1 : 0;
+    u8.copyWithin(t + Template.records, first, main + Rec.bytes);
+  }
+
+  private allocate(bytes: number): number {
+    const at = this.top;
+    this.top += bytes;
+    return at;
   }
 }
 
-/** Reads a little-endian number of 1, 2 or 4 bytes. */
-export function signedAt(bytes: Uint8Array, at: number, size: number): number {
-  if (size === 1) return (bytes[at] << 24) >> 24;
-  if (size === 2) return ((bytes[at] | (bytes[at + 1] << 8)) << 16) >> 16;
-  return bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24);
+function fieldKind(bytes: number, unsigned: boolean): number {
+  if (bytes === 1) return FieldKind.signed8;
+  if (bytes === 2) return unsigned ? FieldKind.unsigned16 : FieldKind.signed16;
+  if (bytes === 4) return unsigned ? FieldKind.unsigned32 : FieldKind.signed32;
+  return bytes === 8 ? FieldKind.whole64 : FieldKind.fixed;
 }

@@ -45,7 +45,7 @@ export async function createVectorMachine(tier: 'interpreter' | 'jit' = 'interpr
   const cpu = new Cpu(0, memory.vcpuBase(0), memory, defaultCpuModel, (base) => interpreter.exports.arithmeticFlags(base), mmu);
   cpus.push(cpu);
   const table = new OpcodeTable(instructionRows);
-  const code = new CodeCache(memory, mmu, table, interpreter.module, defaultCpuModel.features, () => cpus);
+  const code = new CodeCache(memory, mmu, table, interpreter.module, interpreter.exports, defaultCpuModel.features, () => cpus);
   const none = (): undefined => undefined;
   const ports: CpuPorts = {
     vmx: {
