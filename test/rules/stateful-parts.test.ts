@@ -74,6 +74,7 @@ const KNOWN: Readonly<Record<string, string>> = {
   'codegen/wasm.ts': 'code being generated',
   'codegen/jit/lower-region.ts': 'code being generated',
   'codegen/jit/region-flags.ts': 'code being generated',
+  'cpu/record-templates.ts': 'derived: where the next template goes',
   'cpu/regions.ts': 'derived from memory: compiled code, thrown away at any time',
   'isa/semantics.ts': 'a program being traced',
 };
