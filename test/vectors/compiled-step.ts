@@ -27,7 +27,7 @@ export class CompiledStep {
     private readonly regions: Regions,
     private readonly real: InterpreterExports,
   ) {
-    this.exports = { enter: (base, start) => this.enter(base, start), arithmeticFlags: real.arithmeticFlags, table: real.table };
+    this.exports = { ...real, enter: (base, start) => this.enter(base, start) };
   }
 
   /** The next instruction is to run in a region. */
