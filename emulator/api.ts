@@ -214,8 +214,8 @@ export interface Machine {
   takeDebugConsoleOutput(): Uint8Array;
   sendSerialInput(bytes: Uint8Array): void;
 
-  /** Trace records since the last call (bounded ring: `dropped` counts what was lost). */
-  takeTrace(): { readonly records: readonly TraceRecord[]; readonly dropped: number };
+  /** Takes the trace records since the last call and gives those of the events `only` (default: all); bounded ring: `dropped` counts what was lost. */
+  takeTrace(only?: readonly TraceRecord['event'][]): { readonly records: readonly TraceRecord[]; readonly dropped: number };
   /** Most recent VM exits, oldest first (for views). */
   readonly recentExits: readonly VmExitRecord[];
   readonly exitCounts: ReadonlyMap<string, number>;

@@ -113,19 +113,16 @@ class EmulatedMachine implements Machine {
       },
       observer: {
         exit: (cpu, report) => {
-          const exit = {
-            event: 'exit',
-            n: position(),
-            vcpu: cpu.index,
-            level: 2,
-            vcpuSteps: cpu.getF64(State.steps) + 1,
-            ...report,
-          } as const;
-          this.note(exit, this.breakOn.vmExit ? { kind: 'vm-exit', exit } : undefined);
+          const n = position();
+          const vcpuSteps = cpu.getF64(State.steps) + 1;
+          this.trace.addExit(report, n, cpu.index, vcpuSteps);
+          if (!this.breakOn.vmExit) return;
+          this.stopAt({ kind: 'vm-exit', exit: { event: 'exit', n, vcpu: cpu.index, level: 2, vcpuSteps, ...report } });
         },
         entry: (cpu, report) => {
-          const entry = { event: 'entry', n: position(), vcpu: cpu.index, level: 2, ...report } as const;
-          this.note(entry, this.breakOn.vmEntry ? { kind: 'vm-entry', entry } : undefined);
+          const n = position();
+          this.trace.addEntry(report, n, cpu.index);
+          if (this.breakOn.vmEntry) this.stopAt({ kind: 'vm-entry', entry: { event: 'entry', n, vcpu: cpu.index, level: 2, ...report } });
         },
         entryFailure: (cpu, report) => {
           const failure = { event: 'entry-failure', n: position(), vcpu: cpu.index, level: 1, ...report } as const;
@@ -172,7 +169,9 @@ class EmulatedMachine implements Machine {
   }
   private note(record: TraceRecord, stop: StopReason | undefined): void {
     this.trace.add(record);
-    if (stop === undefined) return;
+    if (stop !== undefined) this.stopAt(stop);
+  }
+  private stopAt(stop: StopReason): void {
     this.stopEvent = stop;
     this.processors.requests.eventStop = true;
   }
@@ -294,8 +293,8 @@ class EmulatedMachine implements Machine {
   sendSerialInput(bytes: Uint8Array): void {
     this.platform.sendSerial(bytes);
   }
-  takeTrace(): ReturnType<Machine['takeTrace']> {
-    return this.trace.take();
+  takeTrace(only?: readonly TraceRecord['event'][]): ReturnType<Machine['takeTrace']> {
+    return this.trace.take(only);
   }
   get recentExits(): Machine['recentExits'] {
     return this.trace.recentExits;

@@ -40,7 +40,7 @@ export async function runMachine(config: MachineConfig, limits: RunLimits, world
   let lostRecords = 0;
 
   const takeOutput = async (): Promise<boolean> => {
-    const { records, dropped } = machine.takeTrace();
+    const { records, dropped } = machine.takeTrace(world.trace ? undefined : ['entry-failure']);
     lostRecords += dropped;
     let lines = '';
     for (const record of records) {
