@@ -222,7 +222,7 @@ export class Processor implements EventSink {
     if (cpu.i32[State.signals >> 2] & ~waiting & Signal.smi && PORT_USERS.has(insn.system)) noteIoBeforeSmi(cpu, insn);
     switch (outcome) {
       case Outcome.next:
-        cpu.rip = (cpu.rip + BigInt(insn.length)) & cpu.get64(State.ipMask);
+        cpu.advanceRip(insn.length);
         break;
       case Outcome.jumped:
         break;
@@ -239,8 +239,8 @@ export class Processor implements EventSink {
     this.step(1);
     const entered = cpu.vmxNonRoot !== wasNonRoot;
     this.retired(
-      SHADOW_MAKERS.has(insn.system) || entered ? 0 : shadow,
-      FLAG_LOADERS.has(insn.system) ? 0 : resume,
+      shadow === 0 || entered || SHADOW_MAKERS.has(insn.system) ? 0 : shadow,
+      resume === 0 || FLAG_LOADERS.has(insn.system) ? 0 : resume,
       trap &&
         !entered &&
         (!onBranchesOnly(cpu) || (outcome === Outcome.jumped && insn.rep === 0)) &&

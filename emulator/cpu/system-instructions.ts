@@ -163,12 +163,14 @@ const floatingPoint: SystemHandler = (cpu, insn) => {
   return cpu.notModelled('an MMX or SSE instruction');
 };
 
-const vmxNames: readonly VmxInstruction['name'][] = [
-  'VMXON', 'VMXOFF', 'VMCLEAR', 'VMPTRLD', 'VMPTRST', 'VMREAD', 'VMWRITE', 'VMLAUNCH', 'VMRESUME', 'VMCALL', 'INVEPT', 'INVVPID', 'VMFUNC',
-]; // prettier-ignore
+const VMX_NAMES: ReadonlyMap<string, VmxInstruction['name']> = new Map(
+  ([
+    'VMXON', 'VMXOFF', 'VMCLEAR', 'VMPTRLD', 'VMPTRST', 'VMREAD', 'VMWRITE', 'VMLAUNCH', 'VMRESUME', 'VMCALL', 'INVEPT', 'INVVPID', 'VMFUNC',
+  ] as const).map((name) => [name, name]), // prettier-ignore
+);
 
 const vmx: SystemHandler = (cpu, insn, ports) => {
-  const name = vmxNames.find((n) => n === insn.mnemonic);
+  const name = VMX_NAMES.get(insn.mnemonic);
   if (insn.lock || !name || !cpu.model.features.has('vmx')) return invalidOpcode(cpu);
   const hasMemory = insn.hasModRm && insn.rm < 0;
   return ports.vmx.execute(cpu, {

@@ -93,15 +93,28 @@ export class VcpuRegisters {
     this.set64(State.rip, value);
   }
 
+  /** Moves RIP behind an instruction, wrapped to the width of the code. */
+  advanceRip(length: number): void {
+    const at = State.rip >> 2;
+    const low = this.u32[at] + length;
+    this.u32[at] = low;
+    this.u32[at + 1] = (this.u32[at + 1] + (low > 0xffff_ffff ? 1 : 0)) & this.u32[(State.ipMask >> 2) + 1];
+  }
+
   /** RFLAGS as the guest would push it (low 32 bits). */
   get flags(): number {
     return this.i32[State.systemFlags >> 2] | this.arithmeticFlags(this.base) | 2;
   }
   set flags(value: number) {
     this.i32[State.systemFlags >> 2] = (value & ~ARITHMETIC_FLAGS & 0x3f7fd7) | 2;
-    this.i32[State.flagKind >> 2] = 0;
-    this.set64(State.flagA, BigInt(value & ARITHMETIC_FLAGS));
+    this.setArithmeticFlags(value & ARITHMETIC_FLAGS);
     this.updateBoundary();
+  }
+  /** Sets the six arithmetic flags and leaves the others. */
+  setArithmeticFlags(value: number): void {
+    this.i32[State.flagKind >> 2] = 0;
+    this.i32[State.flagA >> 2] = value;
+    this.i32[(State.flagA >> 2) + 1] = 0;
   }
   flag(bit: number): boolean {
     return (this.flags & bit) !== 0;
@@ -159,7 +172,7 @@ export class VcpuRegisters {
   /** Loads the hidden part and selector without any check. Call `modeChanged()` after the last of several. */
   setSegment(n: number, selector: number, base: bigint, limit: number, access: number): void {
     const o = this.segmentOffset(n);
-    this.set64(o + SegmentState.base, base);
+    this.u64[(o + SegmentState.base) >> 3] = base;
     this.set32(o + SegmentState.limit, limit);
     this.set32(o + SegmentState.access, access);
     this.set32(o + SegmentState.selector, selector);

@@ -1,15 +1,15 @@
 /** How VMX instructions tell success and failure: SDM volume 3, "Conventions" of the chapter "VMX Instruction Reference". */
 import type { Cpu } from '../cpu/cpu';
-import { ARITHMETIC_FLAGS, Flag } from '../spec/vcpu-state';
+import { Flag } from '../spec/vcpu-state';
 import { Field } from '../spec/vmcs-fields';
 import type { Vmcs } from './vmcs';
 import { currentPointer, currentVmcs, type VmxContext } from './vmx-context';
 
 export function vmSucceed(cpu: Cpu): void {
-  cpu.flags = cpu.flags & ~ARITHMETIC_FLAGS;
+  cpu.setArithmeticFlags(0);
 }
 export function vmFailInvalid(cpu: Cpu): void {
-  cpu.flags = (cpu.flags & ~ARITHMETIC_FLAGS) | Flag.CF;
+  cpu.setArithmeticFlags(Flag.CF);
 }
 /** There is a current VMCS: its VM-instruction error field takes the number. */
 export function vmFailValid(vmx: VmxContext, cpu: Cpu, error: number): void {
@@ -17,7 +17,7 @@ export function vmFailValid(vmx: VmxContext, cpu: Cpu, error: number): void {
 }
 /** In VMX non-root operation the number goes to the VMCS that the link pointer names. */
 export function vmFailValidIn(cpu: Cpu, vmcs: Vmcs, error: number): void {
-  cpu.flags = (cpu.flags & ~ARITHMETIC_FLAGS) | Flag.ZF;
+  cpu.setArithmeticFlags(Flag.ZF);
   vmcs.setU32(Field.vmInstructionError, error);
   vmcs.noteWritten();
 }

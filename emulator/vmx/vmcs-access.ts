@@ -16,7 +16,6 @@ import { Vmcs } from './vmcs';
 import { vmFailInvalid, vmFailValidIn, vmSucceed } from './vm-flags';
 import { currentPointer, currentVmcs, type VmxContext } from './vmx-context';
 
-type Access = 'VMREAD' | 'VMWRITE';
 /** Field encodings that the bitmaps have bits for. */
 const BITMAP_ENCODINGS = 0x8000n;
 
@@ -39,51 +38,76 @@ function subject(vmx: VmxContext, cpu: Cpu): Vmcs | undefined {
   return valid ? new Vmcs(vmx.memory, vmcs.address(Field.vmcsLinkPointer)) : undefined;
 }
 
-/** The field of an encoding, with the access type. Undefined: unsupported. */
-function component(vmx: VmxContext, encoding: bigint): { readonly field: VmcsField; readonly high: boolean } | undefined {
-  if (encoding > 0xffff_ffffn) return undefined;
-  const high = (encoding & 1n) !== 0n;
-  const field = vmx.capabilities.fields.get(Number(encoding) & ~1);
+/** The encoding in a register, -1: more than 32 bits, which no encoding has. */
+function encodingIn(cpu: Cpu, register: number, size: 4 | 8): number {
+  return size === 8 && cpu.u32[register * 2 + 1] !== 0 ? -1 : cpu.u32[register * 2];
+}
+/** Bit 0 of an encoding: the access type, full or high. */
+const isHigh = (encoding: number): boolean => (encoding & 1) !== 0;
+/** The field of an encoding. Undefined: unsupported. */
+function component(vmx: VmxContext, encoding: number): VmcsField | undefined {
+  if (encoding < 0) return undefined;
+  const field = vmx.capabilities.fields.get((encoding & ~1) >>> 0);
   // Only 64-bit fields have a high part.
-  return field === undefined || (high && field.width !== 64) ? undefined : { field, high };
+  return field !== undefined && isHigh(encoding) && field.width !== 64 ? undefined : field;
 }
 
 /** After the checks for #UD, VM exits and #GP. */
 export function accessVmcs(vmx: VmxContext, cpu: Cpu, insn: VmxInstruction): Outcome {
-  const name = insn.name as Access;
   const size = cpu.code64 ? 8 : 4;
   const vmcs = subject(vmx, cpu);
   if (vmcs === undefined) {
     vmFailInvalid(cpu);
-    vmx.observer.instructionFailed?.(cpu, name, 0);
+    vmx.observer.instructionFailed?.(cpu, insn.name, 0);
     return Outcome.next;
   }
-  const fail = (error: number): Outcome => {
-    vmFailValidIn(cpu, vmcs, error);
-    vmx.observer.instructionFailed?.(cpu, name, error);
-    return Outcome.next;
-  };
-  if (name === 'VMREAD') {
-    const found = component(vmx, cpu.gprSized(insn.reg, size));
-    if (found === undefined) return fail(VmError.unsupportedComponent);
-    const value = BigInt.asUintN(size * 8, found.high ? BigInt(vmcs.high32(found.field)) : vmcs.u64(found.field));
-    if (insn.rm >= 0) cpu.setGprSized(insn.rm, size, value);
-    else {
-      const linear = segmentLinear(cpu, insn.segment, insn.effectiveAddress, size, true);
-      if (linear === undefined || !cpu.storeLinear(linear, size, value)) return Outcome.pending;
-    }
+  return insn.name === 'VMREAD' ? vmread(vmx, cpu, insn, vmcs, size) : vmwrite(vmx, cpu, insn, vmcs, size);
+}
+
+function fail(vmx: VmxContext, cpu: Cpu, name: string, vmcs: Vmcs, error: number): Outcome {
+  vmFailValidIn(cpu, vmcs, error);
+  vmx.observer.instructionFailed?.(cpu, name, error);
+  return Outcome.next;
+}
+
+function vmread(vmx: VmxContext, cpu: Cpu, insn: VmxInstruction, vmcs: Vmcs, size: 4 | 8): Outcome {
+  const encoding = encodingIn(cpu, insn.reg, size);
+  const field = component(vmx, encoding);
+  if (field === undefined) return fail(vmx, cpu, insn.name, vmcs, VmError.unsupportedComponent);
+  const low = isHigh(encoding) ? vmcs.high32(field) : vmcs.u32(field);
+  const high = isHigh(encoding) || size === 4 ? 0 : vmcs.high32(field);
+  if (insn.rm >= 0) {
+    cpu.u32[insn.rm * 2] = low;
+    cpu.u32[insn.rm * 2 + 1] = high;
   } else {
-    const value = insn.rm >= 0 ? cpu.gprSized(insn.rm, size) : source(cpu, insn, size);
-    if (value === undefined) return Outcome.pending;
-    const found = component(vmx, cpu.gprSized(insn.reg, size));
-    if (found === undefined) return fail(VmError.unsupportedComponent);
-    if (found.field.type === 'read-only' && !vmx.capabilities.writesAnyField) return fail(VmError.readOnlyComponent);
-    if (found.high) vmcs.setHalves(found.field, vmcs.u32(found.field), Number(value & 0xffff_ffffn));
-    // Outside 64-bit mode the upper half of natural-width and 64-bit fields is cleared.
-    else vmcs.setMasked(found.field, value);
-    vmcs.noteWritten();
-    if (vmcs.pointer === cpu.getF64(State.currentVmcs)) noteFieldWrite(cpu, found.field);
+    const linear = segmentLinear(cpu, insn.segment, insn.effectiveAddress, size, true);
+    if (linear === undefined || !cpu.storeLinear(linear, size, (BigInt(high) << 32n) | BigInt(low))) return Outcome.pending;
   }
+  vmSucceed(cpu);
+  return Outcome.next;
+}
+
+function vmwrite(vmx: VmxContext, cpu: Cpu, insn: VmxInstruction, vmcs: Vmcs, size: 4 | 8): Outcome {
+  let low: number;
+  // Outside 64-bit mode the upper half of natural-width and 64-bit fields is cleared.
+  let high: number;
+  if (insn.rm >= 0) {
+    low = cpu.u32[insn.rm * 2];
+    high = size === 8 ? cpu.u32[insn.rm * 2 + 1] : 0;
+  } else {
+    const value = source(cpu, insn, size);
+    if (value === undefined) return Outcome.pending;
+    low = Number(value & 0xffff_ffffn);
+    high = Number(value >> 32n);
+  }
+  const encoding = encodingIn(cpu, insn.reg, size);
+  const field = component(vmx, encoding);
+  if (field === undefined) return fail(vmx, cpu, insn.name, vmcs, VmError.unsupportedComponent);
+  if (field.type === 'read-only' && !vmx.capabilities.writesAnyField) return fail(vmx, cpu, insn.name, vmcs, VmError.readOnlyComponent);
+  if (isHigh(encoding)) vmcs.setHalves(field, vmcs.u32(field), low);
+  else vmcs.setMasked(field, low, high);
+  vmcs.noteWritten();
+  if (vmcs.pointer === cpu.getF64(State.currentVmcs)) noteFieldWrite(cpu, field);
   vmSucceed(cpu);
   return Outcome.next;
 }

@@ -81,10 +81,10 @@ export class Vmcs implements VmcsReader {
     return changeBit(field);
   }
   /** Writes the bits that a field of its width holds. */
-  setMasked(field: VmcsField, value: bigint): void {
-    if (field.width === 16) this.setU32(field, Number(value & 0xffffn));
-    else if (field.width === 32) this.setU32(field, Number(value & 0xffff_ffffn));
-    else this.setU64(field, BigInt.asUintN(64, value));
+  setMasked(field: VmcsField, low: number, high: number): void {
+    if (field.width === 16) this.setU32(field, low & 0xffff);
+    else if (field.width === 32) this.setU32(field, low);
+    else this.setHalves(field, low, high);
   }
 
   get revision(): number {

@@ -187,7 +187,8 @@ export function makeBench(model: CpuModel = FULL_MODEL): Bench {
     cpu, memory, mmu, vmx, time, vmcs, exits, entries, failures, instructionFailures, aborts, charges, msrs,
     set(values) {
       for (const [id, value] of Object.entries(values)) {
-        vmcs.setMasked(Field[id as VmcsFieldId], BigInt(value));
+        const wide = BigInt(value);
+        vmcs.setMasked(Field[id as VmcsFieldId], Number(BigInt.asUintN(32, wide)), Number(BigInt.asUintN(32, wide >> 32n)));
         noteFieldWrite(cpu, Field[id as VmcsFieldId]);
       }
     },
