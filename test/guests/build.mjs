@@ -99,6 +99,7 @@ export const images = [
     build: (output) => buildAssembly(join(folder, 'bench', `${name}.asm`), output),
   })),
   { path: join(folder, 'cold', 'cold-boot.elf'), build: (output) => buildAssembly(join(folder, 'cold', 'cold-boot.asm'), output) },
+  { path: join(folder, 'smp', 'shoot-down.elf'), build: (output) => buildAssembly(join(folder, 'smp', 'shoot-down.asm'), output) },
   ...['real-mode', 'segments', 'tasks', 'virtual-8086', 'long-mode-gates', 'address-line-20'].map((name) => ({
     path: join(folder, 'modes', `${name}.elf`),
     build: (output) => buildAssembly(join(folder, 'modes', `${name}.asm`), output),
