@@ -9,6 +9,18 @@ export interface MachineConfig {
   readonly flat?: { readonly address: number; readonly mode: 32 | 64 };
   readonly cmdline?: string;
   readonly modules?: readonly { readonly name: string; readonly bytes: Uint8Array; readonly cmdline: string }[];
+  /**
+   * 'bare' (default): the program under test owns the hardware, VMX root operation included. 'hosted': the built-in hypervisor runs it in a VM with
+   * memory of its own, and nests it when it uses VMX.
+   */
+  readonly mode?: 'bare' | 'hosted';
+  /** Hosted mode. */
+  readonly hosted?: {
+    /** VMCS shadowing for the program under test, as far as the CPU model has it; default true. */
+    readonly vmcsShadowing?: boolean;
+    /** The most 4-KiB frames that tables of EPT02 may take; default 512. */
+    readonly ept02Frames?: number;
+  };
   /** Guest RAM in bytes. Default 128 MiB. */
   readonly memoryBytes?: number;
   readonly cpuModel?: string;
@@ -122,7 +134,58 @@ export interface InterruptRecord {
   /** Where it interrupted. */
   readonly rip: bigint;
 }
-export type TraceRecord = VmExitRecord | VmEntryRecord | VmEntryFailureRecord | ExceptionRecord | InterruptRecord;
+/** Hosted mode: a VM exit to the built-in hypervisor and what it did about it. What the program under test sees of it is a record of its own. */
+export interface L0ExitRecord {
+  readonly event: 'l0-exit';
+  readonly n: number;
+  readonly vcpu: number;
+  /** Who exited. */
+  readonly level: Level;
+  readonly reason: string;
+  readonly reasonNumber: number;
+  readonly qualification: bigint;
+  readonly rip: bigint;
+  readonly gpa?: bigint;
+  readonly routedTo: 'L0' | 'L1' | 'both';
+  readonly handling: string;
+}
+/** Hosted mode: what the built-in hypervisor knows and did. */
+export interface L0View {
+  /** How often something happened, by the names of its ledger, such as 'exit L1 VMREAD'. */
+  count(name: string): number;
+  /** Sum of the counts whose name begins so. */
+  sum(prefix: string): number;
+  /** Analysis account: never seen by the guest. */
+  readonly cycles: number;
+  /** VMCS01, VMCS12 and VMCS02 side by side; undefined: level 1 has no current VMCS. */
+  explainVmcs():
+    | readonly {
+        readonly field: { readonly name: string };
+        readonly origin: 'from 12' | 'from 01' | 'forced by L0' | 'merged';
+        readonly rule: string;
+        readonly v01: bigint;
+        readonly v12: bigint;
+        readonly v02: bigint;
+      }[]
+    | undefined;
+  /** Leaves of EPT02: level 2's page, what it was derived from (level 1's page and EPT12's entry, the frame of EPT01), and whether that is out of date. */
+  derivedLeaves(): readonly {
+    readonly eptp12: number;
+    readonly ngpa: number;
+    readonly derived: { readonly gpa: number; readonly entry12: bigint; readonly hpa: number; readonly entry02: bigint };
+    readonly stale: boolean;
+  }[];
+  /** Frames of host memory that are in use, and by whom. */
+  frames(): readonly {
+    readonly hpa: number;
+    readonly use: string;
+    readonly gpa: number;
+    readonly ept02: readonly (readonly [number, number])[];
+  }[];
+  /** Moves a page of level 1 to another frame; the old one is filled with `poison`. Leaves of EPT02 that were derived from it are dropped first. */
+  movePage(gpa: number, poison: number): { readonly from: number; readonly to: number; readonly dropped: number };
+}
+export type TraceRecord = L0ExitRecord | VmExitRecord | VmEntryRecord | VmEntryFailureRecord | ExceptionRecord | InterruptRecord;
 
 /** Which events end a slice. Not machine state; never changes what the guest sees. */
 export interface BreakOn {

@@ -12,8 +12,14 @@ import { initProcessor } from './cpu/processor-reset';
 import { Regions } from './cpu/regions';
 import { OpcodeTable } from './isa/decode';
 import { instructionRows } from './isa/rows';
-import { PhysicalMemory } from './memory/physical-memory';
+import { FrameTable } from './hypervisor/frame-table';
+import { GuestMemory } from './hypervisor/guest-memory';
+import { createEpt01Root, hostBytesFor } from './hypervisor/hypervisor';
+import { requireHostedMode } from './hypervisor/vmcs01';
+import { type LoadableMemory, PhysicalMemory } from './memory/physical-memory';
 import { Mmu } from './mmu/mmu';
+import type { CpuModel } from './spec/cpu-model';
+import { vmxCapabilities } from './spec/vmx-capabilities';
 import { cpuModelNamed, defaultCpuModel } from './spec/cpu-models';
 import { GPR_NAMES, MAX_VCPUS, SEGMENT_NAMES, State, VCPU_FIRST, VCPU_STRIDE } from './spec/vcpu-state';
 import { UserError } from './user-error';
@@ -22,7 +28,12 @@ import { resetVmx } from './vmx/vmx';
 const DEFAULT_MEMORY = 128 * 1024 * 1024;
 
 export interface MachineParts {
+  /** Host-physical memory. */
   readonly memory: PhysicalMemory;
+  /** Memory as loaders and devices know it: the same, or in hosted mode that of the VM. */
+  readonly guestMemory: LoadableMemory;
+  /** Hosted mode. */
+  readonly host?: { readonly frames: FrameTable; readonly guest: GuestMemory };
   readonly mmu: Mmu;
   readonly cpus: readonly Cpu[];
   readonly code: CodeCache;
@@ -35,8 +46,11 @@ export async function buildParts(config: MachineConfig): Promise<MachineParts> {
   const count = config.cpus ?? 1;
   if (!Number.isInteger(count) || count < 1 || count > MAX_VCPUS)
     throw new UserError(`${count} virtual CPUs: expected a whole number from 1 to ${MAX_VCPUS}`, 'cpu-count');
-  const memory = allocate(config.memoryBytes ?? DEFAULT_MEMORY);
   const model = config.cpuModel === undefined ? defaultCpuModel : cpuModelNamed(config.cpuModel);
+  const guestBytes = config.memoryBytes ?? DEFAULT_MEMORY;
+  const hosted = config.mode === 'hosted';
+  if (hosted) checkHosted(config, model, count);
+  const memory = allocate(guestBytes, hosted ? hostBytesFor(guestBytes, ept02Frames(config)) : guestBytes);
   const mmu = new Mmu(memory);
   const cpus: Cpu[] = [];
   const cpuAt = (base: number): Cpu => cpus[(base - VCPU_FIRST) / VCPU_STRIDE];
@@ -47,12 +61,30 @@ export async function buildParts(config: MachineConfig): Promise<MachineParts> {
   const regions = new Regions(memory, code, module, exports, createRegionCallbacks(mmu, cpuAt));
   regions.enabled = config.tier !== 'interpreter';
   code.regions = regions;
-  return { memory, mmu, cpus, code, regions, generated: exports };
+  const machine = { memory, mmu, cpus, code, regions, generated: exports };
+  if (!hosted) return { ...machine, guestMemory: memory };
+  const frames = new FrameTable(memory.ramBytes);
+  const guest = new GuestMemory(memory, frames, guestBytes, createEpt01Root(memory, frames));
+  return { ...machine, guestMemory: guest, host: { frames, guest } };
 }
 
-function allocate(bytes: number): PhysicalMemory {
-  if (!Number.isInteger(bytes) || bytes < 1024 * 1024 || bytes > 3 * 2 ** 30 || bytes % 4096 !== 0)
-    throw new UserError(`guest memory of ${bytes} bytes: expected a multiple of 4 KiB between 1 MiB and 3 GiB`, 'memory-size');
+/** The most frames that tables of EPT02 take. */
+export const ept02Frames = (config: MachineConfig): number => config.hosted?.ept02Frames ?? DEFAULT_EPT02_FRAMES;
+const DEFAULT_EPT02_FRAMES = 512;
+/** A root, and the tables of one page. */
+const LEAST_EPT02_FRAMES = 4;
+
+function checkHosted(config: MachineConfig, model: CpuModel, cpus: number): void {
+  requireHostedMode(vmxCapabilities(model));
+  if (cpus > 1) throw new UserError(`${cpus} virtual CPUs in hosted mode: expected 1 (several are not modelled yet there)`, 'hosted-cpus');
+  const frames = ept02Frames(config);
+  if (!Number.isInteger(frames) || frames < LEAST_EPT02_FRAMES || frames > 65536)
+    throw new UserError(`${frames} frames for EPT02: expected a whole number from ${LEAST_EPT02_FRAMES} to 65536`, 'hosted-frames');
+}
+
+function allocate(guestBytes: number, bytes: number): PhysicalMemory {
+  if (!Number.isInteger(guestBytes) || guestBytes < 1024 * 1024 || bytes > 3 * 2 ** 30 || guestBytes % 4096 !== 0)
+    throw new UserError(`guest memory of ${guestBytes} bytes: expected a multiple of 4 KiB between 1 MiB and 3 GiB`, 'memory-size');
   try {
     return new PhysicalMemory(bytes);
   } catch {
@@ -61,14 +93,14 @@ function allocate(bytes: number): PhysicalMemory {
 }
 
 /** Power-on state of every vCPU; the first one at the image's first instruction, the others waiting for a start-up IPI. */
-export function startVcpus(config: MachineConfig, { cpus, memory }: MachineParts): void {
+export function startVcpus(config: MachineConfig, { cpus, guestMemory }: MachineParts): void {
   for (const cpu of cpus) {
     resetMsrs(cpu);
     setFirmwareMtrrs(cpu);
     resetVmx(cpu);
     if (cpu.index > 0) initProcessor(cpu);
   }
-  applyEntryState(cpus[0], loadImage(config, memory));
+  applyEntryState(cpus[0], loadImage(config, guestMemory));
 }
 
 /** Puts the loader's entry state into a CPU that has just been powered on. */

@@ -14,18 +14,20 @@ import { type MachineRunEnd, Processors } from './cpu/processors';
 import { Schedule, type ScheduleState } from './cpu/schedule';
 import { addressLine20 } from './cpu/address-line-20-gate';
 import { type Platform, createPlatform } from './devices/platform';
+import { Hypervisor, type HypervisorState, type L0ExitReport } from './hypervisor/hypervisor';
 import { createCpuView } from './inspect/cpu-view';
 import { createInspector } from './inspect/inspector';
 import { Resolver } from './inspect/resolve';
 import { levelOf } from './inspect/translation-context';
-import { type MachineParts, buildParts, startVcpus } from './machine-parts';
+import { type MachineParts, buildParts, ept02Frames, startVcpus } from './machine-parts';
 import { type RamCopy, StateHash, copyRam, copyVcpu, restoreRam, restoreVcpu } from './memory/snapshot';
 import { EventType } from './spec/registers';
 import { Flag, Signal, State } from './spec/vcpu-state';
 import { Trace, type TraceState } from './trace';
 import { UserError } from './user-error';
 import { forgetChecks } from './vmx/changes';
-import { createVmx } from './vmx/vmx';
+import type { VmxObserver } from './vmx/observer';
+import { type Vmx, createVmx } from './vmx/vmx';
 
 const SNAPSHOT_VERSION = 2;
 const PAGE_FAULT = 14;
@@ -47,6 +49,8 @@ class EmulatedMachine implements Machine {
   private readonly resolver: Resolver;
   private readonly views: readonly CpuView[];
   private breakpoints: readonly Breakpoint[] = [];
+  private hypervisor: Hypervisor | undefined;
+  private vmx: Vmx | undefined;
   private endedBy: StopReason | undefined;
   private stopEvent: StopReason | undefined;
 
@@ -54,10 +58,10 @@ class EmulatedMachine implements Machine {
     config: MachineConfig,
     private readonly parts: MachineParts,
   ) {
-    const { memory, mmu, cpus, code, regions, generated } = parts;
+    const { mmu, cpus, code, regions, generated, memory } = parts;
     const signal = (vcpu: number, bit: number): void => void (cpus[vcpu].i32[State.signals >> 2] |= bit);
     this.platform = createPlatform({
-      memory,
+      memory: parts.guestMemory,
       vcpuCount: cpus.length,
       model: cpus[0].model,
       time: this.clock,
@@ -89,13 +93,16 @@ class EmulatedMachine implements Machine {
     this.views = cpus.map((cpu) => createCpuView(cpu, memory, this.trace));
     this.inspect = createInspector(cpus, memory, this.resolver, this.trace);
     startVcpus(config, parts);
+    this.hypervisor = this.startHypervisor(config);
   }
 
   /** Some vCPU waits for an interrupt that could come. */
   private canWake(): boolean {
     const { interrupts } = this.platform;
     return this.parts.cpus.some(
-      (cpu) => cpu.getF64(State.deadline) !== 0 || ((cpu.flag(Flag.IF) || cpu.vmxNonRoot) && interrupts.mayInterrupt(cpu.index)),
+      (cpu) =>
+        cpu.getF64(State.deadline) !== 0 ||
+        ((cpu.flag(Flag.IF) || (cpu.vmxNonRoot && levelOf(cpu) === 2)) && interrupts.mayInterrupt(cpu.index)),
     );
   }
 
@@ -111,28 +118,9 @@ class EmulatedMachine implements Machine {
         readMsr: (cpu, index) => readMsr(cpu, ports, index),
         writeMsr: (cpu, index, value) => writeMsr(cpu, ports, index, value),
       },
-      observer: {
-        exit: (cpu, report) => {
-          const n = position();
-          const vcpuSteps = cpu.getF64(State.steps) + 1;
-          this.trace.addExit(report, n, cpu.index, vcpuSteps);
-          if (!this.breakOn.vmExit) return;
-          this.stopAt({ kind: 'vm-exit', exit: { event: 'exit', n, vcpu: cpu.index, level: 2, vcpuSteps, ...report } });
-        },
-        entry: (cpu, report) => {
-          const n = position();
-          this.trace.addEntry(report, n, cpu.index);
-          if (this.breakOn.vmEntry) this.stopAt({ kind: 'vm-entry', entry: { event: 'entry', n, vcpu: cpu.index, level: 2, ...report } });
-        },
-        entryFailure: (cpu, report) => {
-          const failure = { event: 'entry-failure', n: position(), vcpu: cpu.index, level: 1, ...report } as const;
-          this.note(failure, this.breakOn.vmEntryFailure ? { kind: 'vm-entry-failure', failure } : undefined);
-        },
-        abort: (_cpu, indicator, sentence) => {
-          this.end({ kind: 'vmx-abort', indicator, sentence });
-        },
-      },
+      observer: this.parts.host === undefined ? this.guestObserver() : this.hardwareObserver(),
     });
+    this.vmx = vmx;
     this.parts.mmu.apicAccesses = vmx.apicAccesses;
     const ports: CpuPorts = {
       io: this.platform.io,
@@ -150,8 +138,67 @@ class EmulatedMachine implements Machine {
       },
       vmx,
       interrupts: this.platform.interrupts,
+      rootSoftware: this.parts.host && { run: (cpu) => this.hypervisor?.run(cpu) },
     };
     return ports;
+  }
+
+  /** Notes what the program under test sees of VMX. */
+  private guestObserver(): VmxObserver {
+    const position = (): number => this.clock.steps + 1;
+    return {
+      exit: (cpu, report) => {
+        const n = position();
+        const vcpuSteps = cpu.getF64(State.steps) + 1;
+        this.trace.addExit(report, n, cpu.index, vcpuSteps);
+        if (!this.breakOn.vmExit) return;
+        this.stopAt({ kind: 'vm-exit', exit: { event: 'exit', n, vcpu: cpu.index, level: 2, vcpuSteps, ...report } });
+      },
+      entry: (cpu, report) => {
+        const n = position();
+        this.trace.addEntry(report, n, cpu.index);
+        if (this.breakOn.vmEntry) this.stopAt({ kind: 'vm-entry', entry: { event: 'entry', n, vcpu: cpu.index, level: 2, ...report } });
+      },
+      entryFailure: (cpu, report) => {
+        const failure = { event: 'entry-failure', n: position(), vcpu: cpu.index, level: 1, ...report } as const;
+        this.note(failure, this.breakOn.vmEntryFailure ? { kind: 'vm-entry-failure', failure } : undefined);
+      },
+      abort: (_cpu, indicator, sentence) => {
+        this.end({ kind: 'vmx-abort', indicator, sentence });
+      },
+    };
+  }
+  /** Hosted mode: exits and entries of the hardware are L0's; it tells what the program under test sees of them. */
+  private hardwareObserver(): VmxObserver {
+    return {
+      exit: () => undefined,
+      entry: () => undefined,
+      entryFailure: (_cpu, report) => this.hypervisor?.entryRefused(report),
+      abort: (_cpu, indicator, sentence) => {
+        this.end({ kind: 'vmx-abort', indicator, sentence });
+      },
+    };
+  }
+
+  private startHypervisor(config: MachineConfig): Hypervisor | undefined {
+    const { host, cpus } = this.parts;
+    if (host === undefined || this.vmx === undefined) return undefined;
+    const exited = (cpu: Cpu, report: L0ExitReport): void =>
+      this.trace.add({ event: 'l0-exit', n: this.clock.steps, vcpu: cpu.index, ...report });
+    const options = { shadowing: config.hosted?.vmcsShadowing ?? true, ept02Frames: ept02Frames(config) };
+    const { context } = this.vmx;
+    const hypervisor = new Hypervisor(
+      cpus[0],
+      host.guest,
+      host.frames,
+      context,
+      this.guestObserver(),
+      this.platform.interrupts,
+      exited,
+      options,
+    );
+    hypervisor.begin();
+    return hypervisor;
   }
 
   private interruptDelivered(cpu: Cpu, vector: number, type: number, rip: bigint): void {
@@ -320,6 +367,7 @@ class EmulatedMachine implements Machine {
         platform: this.platform.save(),
         trace: this.trace.save(),
         ended: this.endedBy,
+        ...(this.hypervisor && { hypervisor: this.hypervisor.save() }),
       },
     };
   }
@@ -345,6 +393,7 @@ class EmulatedMachine implements Machine {
     this.platform.restore(snapshot.parts.platform);
     this.trace.restore(snapshot.parts.trace as TraceState);
     this.endedBy = snapshot.parts.ended as StopReason | undefined;
+    this.hypervisor?.restore(snapshot.parts.hypervisor as HypervisorState);
     this.parts.mmu.watchpoints.renew(cpus);
   }
 
@@ -352,7 +401,7 @@ class EmulatedMachine implements Machine {
     const h = new StateHash();
     for (const copy of this.vcpuCopies()) h.bytes(copy);
     h.ram(this.parts.memory);
-    const plain = [this.clock.save(), this.schedule.save(), this.platform.save()];
+    const plain = [this.clock.save(), this.schedule.save(), this.platform.save(), this.hypervisor?.save()];
     h.bytes(new TextEncoder().encode(JSON.stringify(plain, (_k, v: unknown) => (typeof v === 'bigint' ? `${v}n` : v))));
     return h.digest();
   }
@@ -399,6 +448,7 @@ class EmulatedMachine implements Machine {
     }
     // The bytes may lie in a VMCS: every check is made again at the next entry.
     for (const cpu of this.parts.cpus) forgetChecks(cpu);
+    this.hypervisor?.forgetChecks();
     return done;
   }
 }

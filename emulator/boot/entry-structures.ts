@@ -5,7 +5,7 @@
  * addresses are reachable too), stack downwards from 0x90000. Where the image lies there, the structure goes to the end of memory.
  * The IDTR is empty: an exception before the guest has loaded its IDT ends in a triple fault.
  */
-import type { PhysicalMemory } from '../memory/physical-memory';
+import type { LoadableMemory } from '../memory/physical-memory';
 import type { EntryRegister, EntrySegment, EntryState } from './entry-state';
 import type { LoaderMemory } from './loader-memory';
 
@@ -50,7 +50,7 @@ function writeGdt(room: LoaderMemory): number {
 
 /** PML4, PDPT and four page directories that map the first 4 GiB to themselves; returns the address of the PML4. */
 function writeIdentityTables(room: LoaderMemory): number {
-  const memory: PhysicalMemory = room.memory;
+  const memory: LoadableMemory = room.memory;
   const pml4 = room.place(PAGE_TABLES_AT, 6 * 4096, "the loader's page tables");
   const pdpt = pml4 + 4096;
   memory.physWrite(pml4, new Uint8Array(6 * 4096));

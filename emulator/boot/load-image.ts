@@ -3,7 +3,7 @@
  * Multiboot 1, plain ELF64 and flat binaries; Linux (boot protocol, "The Real-Mode Kernel Header"), PVH, multiboot 2 and EFI are recognised and refused.
  */
 import type { MachineConfig } from '../api';
-import type { PhysicalMemory } from '../memory/physical-memory';
+import type { LoadableMemory } from '../memory/physical-memory';
 import { bootErrors } from './boot-errors';
 import { hasPvhNote, isElf, loadSegments, physicalEntry, readElf } from './elf';
 import { entryEnvironment } from './entry-structures';
@@ -18,7 +18,7 @@ export type ImageFormat = 'multiboot' | 'elf' | 'flat';
 type RecognisedFormat = ImageFormat | 'multiboot2' | 'linux' | 'efi' | 'unknown';
 
 /** Fills `memory` from the configuration; throws a UserError for every image that cannot be booted. */
-export function loadImage(config: MachineConfig, memory: PhysicalMemory): EntryState {
+export function loadImage(config: MachineConfig, memory: LoadableMemory): EntryState {
   const { image, imageName } = config;
   if (image.length === 0) throw bootErrors.empty(imageName);
   const room = new LoaderMemory(memory, imageName);

@@ -2,7 +2,7 @@
  * Where a loader may put things: keeps the physical ranges that an image occupies, refuses overlaps, and finds room for the loader's own
  * structures (page tables, GDT, stack, information structure, modules) beside them.
  */
-import type { PhysicalMemory } from '../memory/physical-memory';
+import type { LoadableMemory } from '../memory/physical-memory';
 import { bootErrors } from './boot-errors';
 
 interface Occupied {
@@ -19,7 +19,7 @@ export class LoaderMemory {
   private readonly ranges: Occupied[] = [];
 
   constructor(
-    readonly memory: PhysicalMemory,
+    readonly memory: LoadableMemory,
     readonly imageName: string,
   ) {}
 

@@ -3,7 +3,7 @@
  * the layout of QEMU's loader: map at 0x9000 and structure at 0x9500 (elsewhere where the image lies there), lists and strings on the page
  * behind the kernel, each module on a page of its own behind them. The command line begins with the image's name, as there.
  */
-import type { PhysicalMemory } from '../memory/physical-memory';
+import type { LoadableMemory } from '../memory/physical-memory';
 import { CONVENTIONAL_END, type LoaderMemory } from './loader-memory';
 
 export interface BootModule {
@@ -54,7 +54,7 @@ export function writeInformation(
   cmdline: string,
   modules: readonly BootModule[],
 ): number {
-  const memory: PhysicalMemory = room.memory;
+  const memory: LoadableMemory = room.memory;
   const strings = [
     ...modules.map((m) => terminated(m.cmdline === '' ? m.name : `${m.name} ${m.cmdline}`)),
     terminated(`${imageName} ${cmdline}`),

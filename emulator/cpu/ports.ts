@@ -139,10 +139,21 @@ export interface ObserverPort {
   modeSwitch(cpu: Cpu): void;
 }
 
+/** The hypervisor that stands in VMX root operation in hosted mode. */
+export interface RootSoftware {
+  /**
+   * Called instead of running instructions when a vCPU is in VMX root operation at an instruction boundary: deals with the VM exit that led there
+   * and makes a VM entry, which is one step. (Or stops the machine: `cpu.stop`.)
+   */
+  run(cpu: Cpu): void;
+}
+
 export interface CpuPorts {
   readonly vmx: VmxPort;
   readonly io: IoPort;
   readonly clock: ClockPort;
   readonly observer: ObserverPort;
   readonly interrupts: InterruptPort;
+  /** Undefined in bare mode, where the program under test owns root operation. */
+  readonly rootSoftware?: RootSoftware;
 }

@@ -92,6 +92,11 @@ export class Processor implements EventSink {
       const remaining = clock.remaining();
       if (remaining <= 0) return 'due';
       left = Math.min(left, remaining);
+      if (ports.rootSoftware !== undefined && !cpu.vmxNonRoot) {
+        ports.rootSoftware.run(cpu);
+        if (cpu.stop === undefined) this.step(0);
+        continue;
+      }
       if (mayHaveEvents(cpu)) {
         if (takeBoundaryEvent(cpu, ports, this)) continue;
         const own = cpu.f64[State.deadline >> 3];

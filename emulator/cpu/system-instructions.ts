@@ -40,13 +40,19 @@ const MWAIT_INTERRUPT_BREAK = 1;
 const cpuidHandler: SystemHandler = (cpu, insn, ports) => {
   if (insn.lock) return invalidOpcode(cpu);
   if (instructionExits(cpu, ports, 'CPUID', insn.length)) return Outcome.exited;
+  identify(cpu, ports.interrupts.apicBase(cpu.index), cpu.cr4, cpu.code64);
+  return Outcome.next;
+};
+
+/** What CPUID does, for software whose CR4 and code size are these. */
+export function identify(cpu: Cpu, apicBase: bigint, cr4: bigint, code64: boolean): void {
   const context = {
-    code64: cpu.code64,
-    osxsave: (cpu.cr4 & Cr4.OSXSAVE) !== 0n,
-    ospke: (cpu.cr4 & Cr4.PKE) !== 0n,
+    code64,
+    osxsave: (cr4 & Cr4.OSXSAVE) !== 0n,
+    ospke: (cr4 & Cr4.PKE) !== 0n,
     initialApicId: cpu.index,
     logicalProcessors: cpu.vcpuCount,
-    apicPresent: (ports.interrupts.apicBase(cpu.index) & APIC_GLOBAL_ENABLE) !== 0n,
+    apicPresent: (apicBase & APIC_GLOBAL_ENABLE) !== 0n,
     miscEnable: cpu.get64(State.miscEnable),
   };
   const result = cpuid(cpu.model, cpu.gpr32(RAX), cpu.gpr32(RCX), context);
@@ -54,8 +60,7 @@ const cpuidHandler: SystemHandler = (cpu, insn, ports) => {
   cpu.setGpr32(RBX, result.ebx);
   cpu.setGpr32(RCX, result.ecx);
   cpu.setGpr32(RDX, result.edx);
-  return Outcome.next;
-};
+}
 
 /** CPL 0 only, a VM exit when VMX asks for it, then the effect. */
 const privileged =

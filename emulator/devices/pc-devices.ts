@@ -2,7 +2,7 @@
  * The devices of a PC other than its interrupt controllers, put together: which lines they drive and which of them act on their own. The order
  * is the order of their acts at one tick.
  */
-import type { PhysicalMemory } from '../memory/physical-memory';
+import type { LoadableMemory } from '../memory/physical-memory';
 import { AcpiPm } from './acpi/acpi-pm';
 import type { ByteQueue } from './byte-queue';
 import { DebugConsole } from './debug-console/debug-console';
@@ -29,7 +29,7 @@ export const DEFAULT_UNIX_SECONDS = 1_704_067_200;
 const Irq = { timer: 0, keyboard: 1, com2: 3, com1: 4, clock: 8, sci: 9, mouse: 12 } as const;
 
 export interface PcOptions {
-  readonly memory: PhysicalMemory;
+  readonly memory: LoadableMemory;
   readonly vcpuCount: number;
   readonly time: DeviceTime;
   /** Sets the level of global system interrupt 0 to 23; 0 to 15 are the ISA lines. */

@@ -4,7 +4,7 @@
  * is worked out anew only behind such a touch.
  */
 import type { InterruptPort, IoPort } from '../cpu/ports';
-import type { MmioBus, PhysicalMemory } from '../memory/physical-memory';
+import type { LoadableMemory, MmioBus } from '../memory/physical-memory';
 import type { CpuModel } from '../spec/cpu-model';
 import { ByteQueue } from './byte-queue';
 import { IsaDebugExit } from './debug-exit/isa-debug-exit';
@@ -17,7 +17,7 @@ import { PortBus } from './port-bus/port-bus';
 import { Timeline } from './timeline';
 
 export interface PlatformOptions {
-  readonly memory: PhysicalMemory;
+  readonly memory: LoadableMemory;
   readonly vcpuCount: number;
   readonly model: CpuModel;
   readonly time: DeviceTime;

@@ -23,7 +23,11 @@ export interface TranslationContext {
   readonly nx: boolean;
 }
 
-export const levelOf = (cpu: Cpu): Level => (cpu.vmxNonRoot ? 2 : 1);
+/** In hosted mode the level of the guest that runs, or whose exit the built-in hypervisor deals with. */
+export function levelOf(cpu: Cpu): Level {
+  const hosted = cpu.get32(State.hostedLevel);
+  return hosted === 0 ? (cpu.vmxNonRoot ? 2 : 1) : hosted === 2 ? 2 : 1;
+}
 
 /** The current VMCS, or undefined. */
 export function currentVmcs(cpu: Cpu, memory: PhysicalMemory): Vmcs | undefined {

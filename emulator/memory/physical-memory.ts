@@ -24,6 +24,9 @@ export interface WriteWatcher {
 
 export const PageFlag = { code: 1, watched: 2 } as const;
 
+/** Memory as loaders and devices reach it: the machine's own, or in hosted mode that of its one guest. */
+export type LoadableMemory = Pick<PhysicalMemory, 'ramBytes' | 'isRam' | 'physRead' | 'physWrite' | 'write32' | 'write64'>;
+
 export class PhysicalMemory {
   readonly memory: WebAssembly.Memory;
   readonly u8: Uint8Array;

@@ -108,6 +108,12 @@ export class Walker {
     }
     return true;
   }
+
+  /** Every entry of the last walk has its accessed flag set. */
+  allAccessed(format: PagingFormat): boolean {
+    for (let level = 0; level <= this.level; level++) if ((this.values[level] & format.accessedBit) === 0) return false;
+    return true;
+  }
 }
 
 /** Index into a table: bits shift+bits-1 … shift of the address. */

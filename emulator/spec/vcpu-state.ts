@@ -76,6 +76,7 @@ export const State = {
   apicAccessPage: 0x418, // f64, address of the APIC-access page in use plus 1, 0: none
   pmlAddress: 0x420, // f64, page-modification log in use with EptMode.logging
   pmlIndex: 0x428, // i32, next entry of that log
+  hostedLevel: 0x430, // i32, hosted mode: level (1 or 2) of the guest whose VMCS is current; 0: bare
   pendingConvertible: 0x42c, // i32, 1: the pending EPT violation may become a virtualization exception
   // An event that is to be delivered before the next instruction (VM-entry injection, later interrupts): the manual's interruption-information format
   pendingEventInfo: 0x440, // i32, bit 31 = valid

@@ -29,13 +29,16 @@ export function loadMsrArea(vmx: VmxContext, cpu: Cpu, address: number, count: n
   return 0;
 }
 
+/** VM exits cannot store this entry: one of the MSRs that the manual names, or reserved bits. */
+export const storeRefuses = (index: number, reserved: number): boolean => reserved !== 0 || index === IA32_SMBASE || isX2apic(index);
+
 /** Stores an area. Returns 0, or the number of the entry that failed, as for loading. */
 export function storeMsrArea(vmx: VmxContext, cpu: Cpu, address: number, count: number): number {
   for (let n = 0; n < count; n++) {
     if (n === vmx.capabilities.msrListMaximum) return n + 1;
     const entry = address + n * ENTRY_BYTES;
     const index = vmx.memory.read32(entry);
-    if (vmx.memory.read32(entry + 4) !== 0 || index === IA32_SMBASE || isX2apic(index)) return n + 1;
+    if (storeRefuses(index, vmx.memory.read32(entry + 4))) return n + 1;
     const value = vmx.msrs.readMsr(cpu, index);
     if (value === undefined) return n + 1;
     vmx.memory.write64(entry + 8, value);

@@ -43,9 +43,9 @@ function encodingIn(cpu: Cpu, register: number, size: 4 | 8): number {
   return size === 8 && cpu.u32[register * 2 + 1] !== 0 ? -1 : cpu.u32[register * 2];
 }
 /** Bit 0 of an encoding: the access type, full or high. */
-const isHigh = (encoding: number): boolean => (encoding & 1) !== 0;
+export const isHigh = (encoding: number): boolean => (encoding & 1) !== 0;
 /** The field of an encoding. Undefined: unsupported. */
-function component(vmx: VmxContext, encoding: number): VmcsField | undefined {
+export function component(vmx: Pick<VmxContext, 'capabilities'>, encoding: number): VmcsField | undefined {
   if (encoding < 0) return undefined;
   const field = vmx.capabilities.fields.get((encoding & ~1) >>> 0);
   // Only 64-bit fields have a high part.

@@ -43,6 +43,8 @@ const PENDING_EXITS: Readonly<Record<number, 'ept-violation' | 'ept-misconfigura
 
 export interface Vmx extends VmxPort {
   readonly capabilities: VmxCapabilities;
+  /** For software in VMX root operation that is not made of instructions (the built-in hypervisor). */
+  readonly context: VmxContext;
   /** What RDTSC, RDTSCP and RDMSR of the TSC give: in VMX non-root operation scaled and offset as the controls have it. */
   guestTsc(cpu: Cpu, tsc: bigint): bigint;
   /** What the MMU asks about accesses to the APIC-access page. */
@@ -79,7 +81,7 @@ class VmxImplementation implements Vmx {
   readonly apicAccesses: ApicAccessPage;
 
   constructor(
-    private readonly context: VmxContext,
+    readonly context: VmxContext,
     private readonly interrupts: VmxParts['interrupts'],
   ) {
     this.capabilities = context.capabilities;
