@@ -11,7 +11,7 @@ import { FeatureControl } from '../../spec/vmx-capabilities';
 import { ALL_CHANGED, VIRTUAL_8086_CHANGED, changeBit } from '../../vmx/changes';
 import { eptpValid } from '../../vmx/checks/control-checks';
 import { LaunchState, Vmcs } from '../../vmx/vmcs';
-import { component, revisionAccepted } from '../../vmx/vmcs-access';
+import { component, isHigh, revisionAccepted } from '../../vmx/vmcs-access';
 import { type L0Context, vmcs12Of } from '../l0-context';
 import type { ExitInformation } from '../vcpu-state';
 import { L1Linear } from './l1-linear';
@@ -171,10 +171,11 @@ export class L1VmxInstructions {
     const { l1 } = l0;
     if (l0.state.vmcs12 < 0) return this.fail(exit, 0);
     const bytes = l1.operandBytes;
-    const found = component(l0.vmx, l1.gprSized(L1Linear.secondRegister(exit)));
-    if (found === undefined) return this.fail(exit, VmError.unsupportedComponent);
+    const encoding = encodingOf(l1.gprSized(L1Linear.secondRegister(exit)));
+    const field = component(l0.vmx, encoding);
+    if (field === undefined) return this.fail(exit, VmError.unsupportedComponent);
     const vmcs12 = vmcs12Of(l0);
-    const value = BigInt.asUintN(bytes * 8, found.high ? BigInt(vmcs12.high32(found.field)) : vmcs12.u64(found.field));
+    const value = BigInt.asUintN(bytes * 8, isHigh(encoding) ? BigInt(vmcs12.high32(field)) : vmcs12.u64(field));
     const register = L1Linear.register(exit);
     if (register >= 0) l1.setGprSized(register, value);
     else {
@@ -191,14 +192,16 @@ export class L1VmxInstructions {
     const register = L1Linear.register(exit);
     const value = register >= 0 ? l1.gprSized(register) : this.readOperand(exit, l1.operandBytes);
     if (value === undefined) return;
-    const found = component(l0.vmx, l1.gprSized(L1Linear.secondRegister(exit)));
-    if (found === undefined) return this.fail(exit, VmError.unsupportedComponent);
-    if (found.field.type === 'read-only' && !l0.vmx.capabilities.writesAnyField) return this.fail(exit, VmError.readOnlyComponent);
+    const encoding = encodingOf(l1.gprSized(L1Linear.secondRegister(exit)));
+    const field = component(l0.vmx, encoding);
+    if (field === undefined) return this.fail(exit, VmError.unsupportedComponent);
+    if (field.type === 'read-only' && !l0.vmx.capabilities.writesAnyField) return this.fail(exit, VmError.readOnlyComponent);
     const vmcs12 = vmcs12Of(l0);
-    if (found.high) vmcs12.setHalves(found.field, vmcs12.u32(found.field), Number(value & 0xffff_ffffn));
-    else vmcs12.setMasked(found.field, value);
+    const low = Number(value & 0xffff_ffffn);
+    if (isHigh(encoding)) vmcs12.setHalves(field, vmcs12.u32(field), low);
+    else vmcs12.setMasked(field, low, Number((value >> 32n) & 0xffff_ffffn));
     vmcs12.noteWritten();
-    l0.state.changed12 |= changeBit(found.field) | (found.field === Field.guestRflags ? VIRTUAL_8086_CHANGED : 0);
+    l0.state.changed12 |= changeBit(field) | (field === Field.guestRflags ? VIRTUAL_8086_CHANGED : 0);
     this.succeed(exit);
   }
 
@@ -249,6 +252,9 @@ export class L1VmxInstructions {
     this.succeed(exit);
   }
 }
+
+/** An encoding as a number, -1: more than 32 bits, which no encoding has. */
+const encodingOf = (register: bigint): number => (register > 0xffff_ffffn ? -1 : Number(register));
 
 type InstructionName = 'VMXON' | 'VMXOFF' | 'VMCLEAR' | 'VMPTRLD' | 'VMPTRST' | 'VMREAD' | 'VMWRITE' | 'VMLAUNCH' | 'VMRESUME' | 'VMCALL' | 'INVEPT' | 'INVVPID'; // prettier-ignore
 const NAMES: Readonly<Record<number, InstructionName | undefined>> = {
