@@ -12,7 +12,7 @@ import type { CpuPorts } from './cpu/ports';
 import { Processor } from './cpu/processor';
 import { type MachineRunEnd, Processors } from './cpu/processors';
 import { Schedule, type ScheduleState } from './cpu/schedule';
-import { addressLine20 } from './cpu/address-line-20-gate';
+import { type AddressLine20, addressLine20 } from './cpu/address-line-20-gate';
 import { type Platform, createPlatform } from './devices/platform';
 import { Hypervisor, type HypervisorState, type L0ExitReport } from './hypervisor/hypervisor';
 import { createCpuView } from './inspect/cpu-view';
@@ -24,7 +24,7 @@ import { type RamCopy, StateHash, copyRam, copyVcpu, restoreRam, restoreVcpu } f
 import { EventType } from './spec/registers';
 import { Flag, Signal, State } from './spec/vcpu-state';
 import { Trace, type TraceState } from './trace';
-import { UserError } from './user-error';
+import { UserError, unreachable } from './user-error';
 import { forgetChecks } from './vmx/changes';
 import type { VmxObserver } from './vmx/observer';
 import { type Vmx, createVmx } from './vmx/vmx';
@@ -68,7 +68,10 @@ class EmulatedMachine implements Machine {
       signals: {
         interruptsChanged: (vcpu) => (cpus[vcpu].interruptPending = this.platform.interrupts.pending(vcpu) >= 0),
         nmi: (vcpu) => signal(vcpu, Signal.nmi),
-        smi: (vcpu) => signal(vcpu, Signal.smi),
+        smi: (vcpu) =>
+          parts.host === undefined
+            ? signal(vcpu, Signal.smi)
+            : void cpus[vcpu].notModelled('Not modelled: system-management interrupts in hosted mode.'),
         init: (vcpu) => signal(vcpu, Signal.init),
         startUp: (vcpu, vector) => {
           cpus[vcpu].set32(State.startUpVector, vector);
@@ -78,7 +81,7 @@ class EmulatedMachine implements Machine {
       guestExit: (value) => this.guestExit(value),
       powerOff: () => this.end({ kind: 'power-off' }),
       reset: (by) => this.end({ kind: 'reset', by }),
-      a20: addressLine20(cpus),
+      a20: this.addressLine20Gate(),
       notModelled: (sentence, vcpu) => void cpus[Math.max(0, vcpu)].notModelled(sentence),
     });
     memory.mmio = this.platform.mmio;
@@ -94,6 +97,19 @@ class EmulatedMachine implements Machine {
     this.inspect = createInspector(cpus, memory, this.resolver, this.trace);
     startVcpus(config, parts);
     this.hypervisor = this.startHypervisor(config);
+  }
+
+  /** Hosted mode: the VM's gate, which L0 makes. (The platform asks for it when L0 does not stand yet.) */
+  private addressLine20Gate(): AddressLine20 {
+    const { cpus, host } = this.parts;
+    if (host === undefined) return addressLine20(cpus);
+    const gate = (): AddressLine20 => this.hypervisor?.addressLine20 ?? unreachable('a gate is asked for before there is a machine');
+    return {
+      get enabled() {
+        return gate().enabled;
+      },
+      set: (enabled) => gate().set(enabled),
+    };
   }
 
   /** Some vCPU waits for an interrupt that could come. */

@@ -48,11 +48,6 @@ export class EptTables {
     return table + Number((address >> 12n) & 511n) * 8;
   }
 
-  /** The leaf entry of a page, 0 where there is none. */
-  leaf(gpa: number): bigint {
-    const at = this.place(gpa, false);
-    return at < 0 ? 0n : this.memory.read64(at);
-  }
   /** Writes a leaf. False: no frame is left for a table. */
   set(gpa: number, entry: bigint): boolean {
     const at = this.place(gpa, true);
@@ -71,6 +66,3 @@ export class EptTables {
     this.memory.physWrite(this.root, new Uint8Array(FRAME_BYTES));
   }
 }
-
-/** Host-physical page of a leaf. */
-export const frameOf = (entry: bigint): number => Number(entry & ADDRESS);

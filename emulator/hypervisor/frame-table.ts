@@ -37,7 +37,8 @@ export class FrameTable {
   private next: number;
   private free: number[] = [];
   private rows = new Map<number, Row>();
-  /** Frames by use: derived from the rows. */
+  /** The guest's frames by guest-physical page, and frames by use: derived from the rows. */
+  private guestFrames = new Map<number, number>();
   private counts = new Map<FrameUse, number>();
 
   /** @param hostBytes size of host memory. */
@@ -65,6 +66,7 @@ export class FrameTable {
       hpa = this.next -= FRAME_BYTES;
     }
     this.rows.set(hpa, { use, gpa, ept02: undefined });
+    if (use === 'guest') this.guestFrames.set(gpa, hpa);
     this.counts.set(use, this.count(use) + 1);
     return hpa;
   }
@@ -74,6 +76,7 @@ export class FrameTable {
     const row = this.rows.get(hpa) ?? unreachable(`frame 0x${hpa.toString(16)} is released but nobody holds it`);
     if (row.ept02 !== undefined && row.ept02.size > 0) unreachable(`frame 0x${hpa.toString(16)} is released while EPT02 maps it`);
     this.rows.delete(hpa);
+    if (this.guestFrames.get(row.gpa) === hpa) this.guestFrames.delete(row.gpa);
     this.counts.set(row.use, this.count(row.use) - 1);
     this.free.push(hpa);
   }
@@ -93,6 +96,10 @@ export class FrameTable {
     return [...(this.rows.get(hpa)?.ept02?.values() ?? [])];
   }
 
+  /** The frame of a page of the guest; undefined: it has none yet. */
+  frameAt(gpa: number): number | undefined {
+    return this.guestFrames.get(gpa);
+  }
   useOf(hpa: number): FrameUse | undefined {
     return this.rows.get(hpa - (hpa % FRAME_BYTES))?.use;
   }
@@ -123,6 +130,10 @@ export class FrameTable {
       ]),
     );
     this.counts = new Map();
-    for (const { use } of this.rows.values()) this.counts.set(use, this.count(use) + 1);
+    this.guestFrames = new Map();
+    for (const [hpa, { use, gpa }] of this.rows) {
+      this.counts.set(use, this.count(use) + 1);
+      if (use === 'guest') this.guestFrames.set(gpa, hpa);
+    }
   }
 }

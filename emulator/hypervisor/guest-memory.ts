@@ -8,7 +8,7 @@ import type { LoadableMemory, PhysicalMemory } from '../memory/physical-memory';
 import { EptEntry } from '../spec/ept';
 import { eptRoot } from '../spec/paging';
 import { UserError, unreachable } from '../user-error';
-import { EptTables, frameOf } from './ept-tables';
+import { EptTables } from './ept-tables';
 import { FRAME_BYTES, type FrameTable } from './frame-table';
 
 const RWX = BigInt(EptEntry.read | EptEntry.write | EptEntry.execute);
@@ -16,8 +16,13 @@ const WRITE_BACK = 6n << BigInt(EptEntry.memoryTypeShift);
 /** EPTP of EPT01: write-back structures, walks of four levels, no accessed and dirty flags. */
 const EPTP_BITS = 6 | (3 << 3);
 
+const ADDRESS_20 = 1 << 20;
+
 export class GuestMemory implements LoadableMemory {
   private readonly ept01: EptTables;
+  /** A20M# is asserted; and it counts, since L1 is not in VMX operation. */
+  private address20Masked = false;
+  private address20Heeded = true;
   /** @param ramBytes the VM's memory. @param tables frames of EPT01 below its root. */
   constructor(
     private readonly host: PhysicalMemory,
@@ -43,33 +48,58 @@ export class GuestMemory implements LoadableMemory {
     return gpa >= 0 && gpa + length <= this.ramBytes;
   }
 
-  /** The leaf of EPT01 for a page: 0 when it is not mapped yet. */
-  leaf(gpa: number): bigint {
-    return this.ept01.leaf(gpa);
-  }
-
-  /** Host-physical address of a guest-physical one, mapped if it was not yet. */
-  toHpa(gpa: number): number {
+  /** Host-physical address of a guest-physical one as far as the VM has been given a frame for it; -1: not yet. Changes nothing. */
+  seenHpa(gpa: number): number {
     const offset = gpa % FRAME_BYTES;
     const page = gpa - offset;
-    const entry = this.ept01.leaf(page);
-    return (entry === 0n ? this.fill(page) : frameOf(entry)) + offset;
+    const frame = page < this.ramBytes ? this.frames.frameAt(page) : this.outside(page);
+    return frame === undefined ? -1 : frame + offset;
   }
 
-  /** Gives a page its frame, or maps it to what the platform has outside memory. */
-  private fill(page: number): number {
-    const ram = page < this.ramBytes;
-    const hpa = ram ? (this.frames.takeForGuest(page) ?? unreachable('host memory is used up')) : this.outside(page);
-    if (!this.map(page, hpa)) {
-      // A guest that wanders through its address space makes tables without end; what they map outside memory is found again when it is touched.
-      this.ept01.empty();
-      for (const row of this.frames.list()) if (row.use === 'guest') this.map(row.gpa, row.hpa);
-      if (!this.map(page, hpa)) unreachable('host memory is used up');
-    }
-    return hpa;
+  /** Host-physical address of a guest-physical one, given a frame and mapped if it was not yet. */
+  toHpa(gpa: number): number {
+    const seen = this.seenHpa(gpa);
+    if (seen >= 0) return seen;
+    const offset = gpa % FRAME_BYTES;
+    const hpa = this.frames.takeForGuest(gpa - offset) ?? unreachable('host memory is used up');
+    this.map(gpa - offset);
+    return hpa + offset;
   }
-  private map(page: number, hpa: number): boolean {
-    return this.ept01.set(page, BigInt(hpa) | RWX | (page < this.ramBytes ? WRITE_BACK : 0n));
+
+  /** What EPT01 gives an access of the guest: with address line 20 masked, that of the address without bit 20. */
+  private throughGate(page: number): number {
+    return this.address20Masked && this.address20Heeded && Math.floor(page / ADDRESS_20) % 2 === 1 ? page - ADDRESS_20 : page;
+  }
+
+  /** Answers an EPT violation: maps the page to its frame, or to what the platform has outside memory. */
+  map(gpa: number): void {
+    const page = gpa - (gpa % FRAME_BYTES);
+    if (this.mapLeaf(page)) return;
+    // A guest that wanders through its address space makes tables without end; what they map is found again when it is touched.
+    this.ept01.empty();
+    if (!this.mapLeaf(page)) unreachable('host memory is used up');
+  }
+  private mapLeaf(page: number): boolean {
+    const target = this.throughGate(page);
+    const ram = target < this.ramBytes;
+    const seen = this.seenHpa(target);
+    const hpa = seen >= 0 ? seen : (this.frames.takeForGuest(target) ?? unreachable('host memory is used up'));
+    return this.ept01.set(page, BigInt(hpa) | RWX | (ram ? WRITE_BACK : 0n));
+  }
+
+  /**
+   * The gate of address line 20, which is between processor and memory: VMX operation ignores A20M#, so that L0 maps every odd MiB as the even one
+   * below it. The caller flushes.
+   */
+  maskAddress20(masked: boolean): void {
+    this.address20Masked = masked;
+    this.ept01.empty();
+  }
+  /** "VMX operation ignores A20M#" ("Restrictions on VMX Operation"): VMXON and VMXOFF of L1. True: EPT01 has changed. */
+  heedAddress20(heeded: boolean): boolean {
+    this.address20Heeded = heeded;
+    if (this.address20Masked) this.ept01.empty();
+    return this.address20Masked;
   }
 
   /** Device registers lie at the same addresses. Host memory that the VM was not given does not: there is nothing for it, above all addresses in use. */
@@ -82,20 +112,24 @@ export class GuestMemory implements LoadableMemory {
    * frame, which is filled with `poison` before it goes back to the pool.
    */
   move(page: number, poison: number): { readonly from: number; readonly to: number } {
-    const entry = this.ept01.leaf(page);
-    if (entry === 0n || page >= this.ramBytes)
-      throw new UserError(`guest page 0x${page.toString(16)} has no frame to be moved from`, 'frame');
-    const from = frameOf(entry);
+    const from = this.frames.frameAt(page);
+    if (from === undefined) throw new UserError(`guest page 0x${page.toString(16)} has no frame to be moved from`, 'frame');
     const to = this.frames.takeForGuest(page) ?? unreachable('host memory is used up');
     this.host.physWrite(to, this.host.physRead(from, FRAME_BYTES));
-    this.ept01.set(page, BigInt(to) | RWX | WRITE_BACK);
+    this.ept01.clear(page);
+    if (this.address20Masked) this.ept01.clear(page + ADDRESS_20);
     this.host.physWrite(from, new Uint8Array(FRAME_BYTES).fill(poison));
     this.frames.release(from);
     return { from, to };
   }
 
-  restoreTables(tables: readonly number[]): void {
+  get address20IsMasked(): boolean {
+    return this.address20Masked;
+  }
+  restoreTables(tables: readonly number[], address20Masked: boolean, address20Heeded: boolean): void {
     this.ept01.tables.splice(0, Infinity, ...tables);
+    this.address20Masked = address20Masked;
+    this.address20Heeded = address20Heeded;
   }
 
   // Loaders, devices, L0 ------------------------------------------------------------------------------------------------

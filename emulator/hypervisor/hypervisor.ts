@@ -4,6 +4,7 @@
  * named stages; what lies between two of them is plain state.
  * Not modelled: several vCPUs and several VMs, ports and MSRs that L0 keeps for itself, exit-less interrupts, enlightened VMCSs.
  */
+import type { AddressLine20 } from '../cpu/address-line-20-gate';
 import type { Cpu } from '../cpu/cpu';
 import type { InterruptPort, RootSoftware } from '../cpu/ports';
 import type { PhysicalMemory } from '../memory/physical-memory';
@@ -62,6 +63,7 @@ export interface HypervisorState {
   readonly version: 1;
   readonly frames: FrameTableState;
   readonly ept01Tables: readonly number[];
+  readonly address20Masked: boolean;
   readonly ept02: Ept02State;
   readonly ledger: LedgerState;
   readonly vcpu: VcpuState;
@@ -127,6 +129,20 @@ export class Hypervisor implements RootSoftware {
   /** What the hardware's observer tells of VM entries that L0 makes. */
   entryRefused(report: EntryFailureReport): void {
     this.failure = report;
+  }
+  /** The chipset's gate of address line 20, as the VM has it. */
+  get addressLine20(): AddressLine20 {
+    const { guest, cpu } = this;
+    return {
+      get enabled() {
+        return !guest.address20IsMasked;
+      },
+      set(enabled) {
+        if (enabled === this.enabled) return;
+        guest.maskAddress20(!enabled);
+        cpu.mmu.flushAll(cpu);
+      },
+    };
   }
   /** Somebody wrote memory behind everybody's back: all checks are made again. */
   forgetChecks(): void {
@@ -326,6 +342,7 @@ export class Hypervisor implements RootSoftware {
       version: STATE_VERSION,
       frames: this.frames.save(),
       ept01Tables: [...this.guest.tables],
+      address20Masked: this.guest.address20IsMasked,
       ept02: this.l0.ept02.save(),
       ledger: this.ledger.save(),
       vcpu: { ...this.l0.state, vpids: [...this.l0.state.vpids] },
@@ -333,7 +350,7 @@ export class Hypervisor implements RootSoftware {
   }
   restore(state: HypervisorState): void {
     this.frames.restore(state.frames);
-    this.guest.restoreTables(state.ept01Tables);
+    this.guest.restoreTables(state.ept01Tables, state.address20Masked, !state.vcpu.vmxOn);
     this.l0.ept02.restore(state.ept02);
     this.ledger.restore(state.ledger);
     Object.assign(this.l0.state, { ...state.vcpu, vpids: [...state.vcpu.vpids] });

@@ -49,7 +49,7 @@ export function handleL1Exit(l0: L0Context, exit: ExitInformation): boolean {
       controlRegister(l0, exit);
       return true;
     case ExitReason.EPT_VIOLATION:
-      l0.guest.toHpa(exit.gpa);
+      l0.guest.map(exit.gpa);
       if (exit.vectoring >>> 31 === 0 && exit.qualification & BigInt(EptViolation.nmiUnblocking)) {
         const blocked = l1.vmcs.u32(Field.guestInterruptibilityState) | Interruptibility.blockingByNmi;
         l1.set(Field.guestInterruptibilityState, BigInt(blocked));

@@ -8,7 +8,7 @@ import type { PhysicalMemory } from '../../memory/physical-memory';
 import { type TableMemory, WalkResult, Walker } from '../../mmu/walk';
 import { EptEntry, EptViolation } from '../../spec/ept';
 import { type PagingFacts, Right, eptFormat, eptModeBased, eptRoot } from '../../spec/paging';
-import { EptTables, frameOf } from '../ept-tables';
+import { EptTables } from '../ept-tables';
 import { FRAME_BYTES, type FrameTable } from '../frame-table';
 import type { GuestMemory } from '../guest-memory';
 
@@ -95,10 +95,7 @@ export class Ept02 {
     };
     this.seenTables12 = {
       ...this.tables12,
-      locate: (address) => {
-        const leaf = guest.leaf(address - (address % FRAME_BYTES));
-        return leaf === 0n ? -1 : frameOf(leaf) + (address % FRAME_BYTES);
-      },
+      locate: (address) => guest.seenHpa(address),
     };
   }
 

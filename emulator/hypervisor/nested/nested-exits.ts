@@ -38,7 +38,7 @@ export function handleNestedEpt(l0: L0Context, exit: ExitInformation): EptClass 
   if (exit.reason === ExitReason.EPT_MISCONFIGURATION) unreachable('EPT02 is misconfigured');
   if (!(secondary & Secondary.enableEpt)) {
     // L1 shadows L2's page tables itself: what is missing is L0's.
-    l0.guest.toHpa(exit.gpa);
+    l0.guest.map(exit.gpa);
     return resumeL2(l0, exit, 'fill01');
   }
   const modeBased = (secondary & Secondary.modeBasedExecuteControl) !== 0;

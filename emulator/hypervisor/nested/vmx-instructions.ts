@@ -92,7 +92,8 @@ export class L1VmxInstructions {
     const cr4 = shown(Field.guestCr4, Field.cr4ReadShadow, Cr4.VMXE);
     const needed = FeatureControl.lock | FeatureControl.vmxOutsideSmx;
     const locked = (l0.cpu.get64(State.featureControl) & needed) === needed;
-    if ((cr0 & cr0Fixed0) !== cr0Fixed0 || (cr4 & cr4Fixed0) !== cr4Fixed0 || !locked) return l1.fault(Vector.GP, 0);
+    if ((cr0 & cr0Fixed0) !== cr0Fixed0 || (cr4 & cr4Fixed0) !== cr4Fixed0 || !locked || l0.guest.address20IsMasked)
+      return l1.fault(Vector.GP, 0);
     const address = this.readOperand(exit, 8);
     if (address === undefined) return;
     const pointer = this.pointer(address);
@@ -103,6 +104,7 @@ export class L1VmxInstructions {
       return;
     }
     state.vmxOn = true;
+    l0.guest.heedAddress20(false);
     state.vmxonPointer = pointer;
     state.vmcs12 = NONE;
     l1.set(Field.cr0GuestHostMask, cr0OwnedBits(true));
@@ -115,6 +117,7 @@ export class L1VmxInstructions {
     collectVmcs12(l0);
     hideVmcs12(l0);
     l0.state.vmxOn = false;
+    if (l0.guest.heedAddress20(true)) l0.cpu.mmu.flushAll(l0.cpu);
     l0.state.vmxonPointer = NONE;
     l0.state.vmcs12 = NONE;
     l0.l1.set(Field.cr0GuestHostMask, cr0OwnedBits(false));
