@@ -53,6 +53,8 @@ interface Context {
   leaves: Map<number, Derived>;
   /** Entries into L2 with it, for choosing the one that is given up. */
   used: number;
+  /** L1 has executed INVEPT for it since the last VM entry. */
+  suspect: boolean;
 }
 
 export interface Ept02State {
@@ -63,6 +65,7 @@ export interface Ept02State {
     readonly root: number;
     readonly tables: readonly number[];
     readonly used: number;
+    readonly suspect: boolean;
     readonly leaves: readonly (readonly [number, Derived])[];
   }[];
 }
@@ -105,9 +108,17 @@ export class Ept02 {
     if (context === undefined) {
       if (this.contexts.length === CONTEXTS) this.giveUpOldest();
       const root = this.newRoot();
-      context = { eptp12, modeBased, tables: new EptTables(this.host, this.frames, 'ept02', root), leaves: new Map(), used: 0 };
+      context = {
+        eptp12,
+        modeBased,
+        tables: new EptTables(this.host, this.frames, 'ept02', root),
+        leaves: new Map(),
+        used: 0,
+        suspect: false,
+      };
       this.contexts.push(context);
     }
+    if (context.suspect) this.revalidate(context);
     context.used = ++this.uses;
     return context.tables.root + (eptp12 % FRAME_BYTES);
   }
@@ -236,20 +247,22 @@ export class Ept02 {
     return this.derive(context).entry02 !== derived.entry02;
   }
 
-  /** INVEPT by L1, for one EPTP12 or all: leaves that no longer hold are dropped, the others stay. Returns how many were dropped. */
-  invalidate(eptp12?: number): number {
-    let dropped = 0;
+  /**
+   * INVEPT by L1, for one EPTP12 or all. What was derived from it is looked at again by the next VM entry to L2: until then no processor could have cached
+   * anything of EPT12 anew, so that L1 may well edit its tables after INVEPT.
+   */
+  invalidate(eptp12?: number): void {
     for (const context of this.contexts) {
       // The EP4TA, bits 51:12, is what cached mappings are associated with.
-      if (eptp12 !== undefined && eptRoot(context.eptp12) !== eptRoot(eptp12)) continue;
-      for (const [page, derived] of [...context.leaves])
-        if (this.isStale(context, page, derived)) {
-          this.drop(context, page);
-          dropped++;
-        }
+      if (eptp12 === undefined || eptRoot(context.eptp12) === eptRoot(eptp12)) context.suspect = true;
     }
-    if (dropped > 0) this.flush();
-    return dropped;
+  }
+  /** Drops the leaves that no longer hold; the others stay. */
+  private revalidate(context: Context): void {
+    context.suspect = false;
+    const stale = [...context.leaves].filter(([page, derived]) => this.isStale(context, page, derived));
+    for (const [page] of stale) this.drop(context, page);
+    if (stale.length > 0) this.flush();
   }
 
   /** A frame is about to leave EPT01: every leaf that maps it goes first. Returns how many. */
@@ -284,6 +297,7 @@ export class Ept02 {
         root: c.tables.root,
         tables: [...c.tables.tables],
         used: c.used,
+        suspect: c.suspect,
         leaves: [...c.leaves],
       })),
     };
@@ -296,6 +310,7 @@ export class Ept02 {
       tables: new EptTables(this.host, this.frames, 'ept02', c.root, [...c.tables]),
       leaves: new Map(c.leaves),
       used: c.used,
+      suspect: c.suspect,
     }));
   }
 }
