@@ -31,7 +31,10 @@ const SAVED_BY: ReadonlyMap<VmcsField, number> = new Map<VmcsField, number>([
   [Field.vmxPreemptionTimerValue, ExitControl.saveVmxPreemptionTimerValue],
 ]);
 const PDPTES: readonly VmcsField[] = [Field.guestPdpte0, Field.guestPdpte1, Field.guestPdpte2, Field.guestPdpte3];
-const SAVED: readonly VmcsField[] = VMCS_FIELDS.filter((f) => f.type === 'guest' && f !== Field.vmcsLinkPointer && !PDPTES.includes(f));
+/** L0 keeps the index of L1's page-modification log in VMCS12 itself. */
+const SAVED: readonly VmcsField[] = VMCS_FIELDS.filter(
+  (f) => f.type === 'guest' && f !== Field.vmcsLinkPointer && f !== Field.pmlIndex && !PDPTES.includes(f),
+);
 
 /** Carries out `state.reflection`. False: a VMX abort. */
 export function reflect(l0: L0Context): boolean {
