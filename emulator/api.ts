@@ -261,6 +261,8 @@ export interface Machine {
   readonly currentVcpu: number;
   /** Guest-visible time in ticks (nanoseconds) since power-on, the same for all vCPUs. */
   readonly time: number;
+  /** Hosted mode: the built-in hypervisor. */
+  readonly l0: L0View | undefined;
   /** What the second tier has done so far. Not machine state. */
   readonly tiers: { readonly compiled: number; readonly modules: number; readonly dropped: number };
   readonly breakOn: BreakOn;

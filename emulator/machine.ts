@@ -3,7 +3,7 @@
  * a named part (see `statefulParts`); nothing else holds machine state.
  */
 import type {
-  AddressSpace, BreakOn, Breakpoint, CpuView, ExceptionRecord, Inspector, InterruptRecord, Level, Machine, MachineConfig, MachineSnapshot, Resolution, SliceOptions, StopReason, TraceRecord, Watchpoint, WatchpointHit,
+  AddressSpace, BreakOn, Breakpoint, CpuView, ExceptionRecord, Inspector, InterruptRecord, L0View, Level, Machine, MachineConfig, MachineSnapshot, Resolution, SliceOptions, StopReason, TraceRecord, Watchpoint, WatchpointHit,
 } from './api'; // prettier-ignore
 import { type ClockState, MachineClock, createClockPort } from './cpu/clock';
 import type { Cpu } from './cpu/cpu';
@@ -15,6 +15,7 @@ import { Schedule, type ScheduleState } from './cpu/schedule';
 import { type AddressLine20, addressLine20 } from './cpu/address-line-20-gate';
 import { type Platform, createPlatform } from './devices/platform';
 import { Hypervisor, type HypervisorState, type L0ExitReport } from './hypervisor/hypervisor';
+import { createL0View } from './hypervisor/l0-view';
 import { createCpuView } from './inspect/cpu-view';
 import { createInspector } from './inspect/inspector';
 import { Resolver } from './inspect/resolve';
@@ -50,6 +51,7 @@ class EmulatedMachine implements Machine {
   private readonly views: readonly CpuView[];
   private breakpoints: readonly Breakpoint[] = [];
   private hypervisor: Hypervisor | undefined;
+  l0: L0View | undefined;
   private vmx: Vmx | undefined;
   private endedBy: StopReason | undefined;
   private stopEvent: StopReason | undefined;
@@ -214,6 +216,7 @@ class EmulatedMachine implements Machine {
       options,
     );
     hypervisor.begin();
+    this.l0 = createL0View(hypervisor);
     return hypervisor;
   }
 

@@ -60,7 +60,12 @@ const flatPart = (draft: Draft, part: object): void => {
 
 export const options: readonly OptionRow[] = [
   { option: '--config', value: 'NAME', help: 'the configuration of a launch file', apply: (d, v) => (d.config = v) },
-  { option: '--mode', value: 'bare|hosted', help: 'who owns the emulated hardware (hosted: not available yet)', attribute: 'mode' },
+  {
+    option: '--mode',
+    value: 'bare|hosted',
+    help: 'who owns the emulated hardware: the program, or the built-in hypervisor that runs it in a VM',
+    attribute: 'mode',
+  },
   { option: '--format', value: 'auto|multiboot|elf|flat', help: 'how to load the image (default: by its magic)', attribute: 'format' },
   {
     option: '--flat-address',

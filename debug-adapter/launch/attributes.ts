@@ -148,7 +148,7 @@ export const attributes = {
       return typeof value === 'string' && value !== '' ? { value } : { wrong: 'the name of a CPU model' };
     },
   }),
-  mode: oneOf('mode', ['bare'], ['hosted']),
+  mode: oneOf('mode', ['bare', 'hosted'], []),
   stopOnEntry: flag('stopOnEntry'),
   breakOn: row({
     name: 'breakOn',

@@ -26,6 +26,8 @@ export interface LaunchConfiguration {
   readonly seed: number | undefined;
   /** Name of a CPU model; undefined: the default one. */
   readonly cpu: string | undefined;
+  /** 'hosted': the built-in hypervisor runs the program in a VM. */
+  readonly mode: 'bare' | 'hosted';
   readonly stopOnEntry: boolean;
   readonly breakOn: readonly BreakOnName[];
   readonly symbols: readonly SymbolFile[];
@@ -79,6 +81,7 @@ export function validateLaunch(raw: unknown, naming: Naming = asAttribute): Laun
     cpus: value('cpus', 1),
     seed: value('seed', undefined),
     cpu: value('cpu', undefined),
+    mode: value('mode', 'bare'),
     stopOnEntry: value('stopOnEntry', true),
     breakOn: value('breakOn', []),
     symbols: value('symbols', []),
@@ -113,6 +116,7 @@ export async function toMachineConfig(
     cpuModel: launch.cpu,
     cpus: launch.cpus,
     seed: launch.seed,
+    mode: launch.mode,
   };
 }
 

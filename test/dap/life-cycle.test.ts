@@ -29,7 +29,7 @@ describe('conversation: beginning and end', function () {
         { program: 'no-such-file.elf' },
         { program: 'package.json' },
         { program: example('hello64'), memory: 'lots' },
-        { program: example('hello64'), mode: 'hosted' },
+        { program: example('hello64'), mode: 'hosted', cpus: 2 },
         { program: example('hello64'), memry: '1G' },
       ]) {
         await talk.ask('launch', wrong);

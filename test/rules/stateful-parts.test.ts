@@ -77,6 +77,12 @@ const KNOWN: Readonly<Record<string, string>> = {
   'codegen/jit/region-flags.ts': 'code being generated',
   'cpu/record-templates.ts': 'derived: where the next template goes',
   'cpu/regions.ts': 'derived from memory: compiled code, thrown away at any time',
+  'hypervisor/frame-table.ts': 'saved as a part of "hypervisor"',
+  'hypervisor/guest-memory.ts': 'saved as a part of "hypervisor"; what is heeded follows from VMX operation of level 1',
+  'hypervisor/hypervisor.ts': 'failure: what the hardware told of the VM entry under way',
+  'hypervisor/ledger.ts': 'saved as a part of "hypervisor"',
+  'hypervisor/nested/ept02.ts': 'saved as a part of "hypervisor"',
+  'hypervisor/nested/merge-classes.ts': 'a table',
   'isa/semantics.ts': 'a program being traced',
 };
 

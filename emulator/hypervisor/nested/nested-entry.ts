@@ -119,7 +119,9 @@ export function mergeInput(l0: L0Context, vmcs12: Vmcs): MergeInput {
   const { guest, state } = l0;
   const secondary = secondaryControls(vmcs12);
   const usesEpt = (secondary & Secondary.enableEpt) !== 0;
-  const pdptes = usesEpt ? undefined : paePdptes(guest, vmcs12);
+  // Looked up when they are asked for: looking inside reads no memory of L1.
+  let pdptes: ReturnType<typeof paePdptes>;
+  let looked = usesEpt;
   return {
     vmcs12,
     vmcs01: l0.vmcs01,
@@ -127,7 +129,11 @@ export function mergeInput(l0: L0Context, vmcs12: Vmcs): MergeInput {
     eptPointer: () =>
       usesEpt ? l0.ept02.use(vmcs12.address(Field.eptPointer), (secondary & Secondary.modeBasedExecuteControl) !== 0) : guest.eptp,
     vpid: () => (secondary & Secondary.enableVpid ? vpidFor(l0, vmcs12.u32(Field.virtualProcessorIdentifier)) : VPID_OF_NONE),
-    pdpte: (n) => pdptes?.[n],
+    pdpte: (n) => {
+      if (!looked) pdptes = paePdptes(guest, vmcs12);
+      looked = true;
+      return pdptes?.[n];
+    },
     entryMsrs: { hpa: l0.pages.entryMsrs02, count: vmcs12.u32(Field.vmEntryMsrLoadCount) },
     exitStoreMsrs: {
       hpa: l0.pages.storeMsrs02,

@@ -67,7 +67,7 @@ describe('command line: arguments', () => {
     refused(['run', 'a', '--memory', 'lots'], /The option --memory is 'lots'; expected a size from 1M to 3G/);
     refused(['run', 'a', '--memory', '512'], /'512'; expected a size/);
     refused(['run', 'a', '--cpus', '0'], /--cpus is '0'; expected a number of virtual CPUs/);
-    refused(['run', 'a', '--mode', 'virtual'], /--mode is 'virtual'; expected 'bare'/);
+    refused(['run', 'a', '--mode', 'virtual'], /--mode is 'virtual'; expected 'bare' or 'hosted'/);
     refused(['run', 'a', '--format', 'pdf'], /--format is 'pdf'; expected 'auto' or 'multiboot' or 'elf' or 'flat'/);
     refused(['run', 'a', '--flat-address', 'top'], /--flat-address is 'top'; expected an address/);
     refused(['run', 'a', '--flat-address', '0x100000000'], /--flat-address is .*expected an object/);
@@ -76,7 +76,6 @@ describe('command line: arguments', () => {
   });
 
   it('refuses what is not built yet as not available yet', () => {
-    refused(['run', 'a', '--mode', 'hosted'], /^The option --mode with the value 'hosted' is not available yet\.$/);
     refused(['run', 'a', '--format', 'linux'], /--format with the value 'linux' is not available yet/);
     refused(['run', 'a', '--cpus', '9'], /--cpus is '9'; expected a number of virtual CPUs, 1 to 8/);
     refused(['run', 'a', '--seed', 'x'], /--seed is 'x'; expected a whole number/);
@@ -109,7 +108,7 @@ describe('launch configurations', () => {
     });
     assert.deepEqual(launch, {
       name: 'n', program: 'p.elf', format: 'auto', flat: undefined, cmdline: '', modules: [], memoryBytes: 128 * 2 ** 20, cpus: 1, seed: undefined, cpu: undefined,
-      stopOnEntry: true, breakOn: [], symbols: [], sourceMap: {}, maxSteps: undefined,
+      mode: 'bare', stopOnEntry: true, breakOn: [], symbols: [], sourceMap: {}, maxSteps: undefined,
     }); // prettier-ignore
   });
 
@@ -189,7 +188,7 @@ describe('launch configurations', () => {
     const config = await toMachineConfig(validateLaunch({ program: 'k.elf', cmdline: 'c', modules: [{ file: 'm', cmdline: 'a' }], memory: '2M' }), readFile); // prettier-ignore
     assert.deepEqual(config, {
       image: files['k.elf'], imageName: 'k.elf', format: 'auto', flat: undefined, cmdline: 'c', modules: [{ name: 'm', bytes: files.m, cmdline: 'a' }],
-      memoryBytes: 2 ** 21, cpuModel: undefined, cpus: 1, seed: undefined,
+      memoryBytes: 2 ** 21, cpuModel: undefined, cpus: 1, seed: undefined, mode: 'bare',
     }); // prettier-ignore
     await assert.rejects(
       toMachineConfig(validateLaunch({ program: 'gone.elf' }), readFile),

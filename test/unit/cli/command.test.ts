@@ -127,7 +127,7 @@ describe('command line: the command', function () {
       [[example('hello64'), '--cpu', '80386'], 64, /80386/],
       [[example('hello64'), '--trace', join(folder, 'no', 'where')], 64, /trace file '.*' cannot be written: its folder does not exist\.\n$/],
       [[example('hello64'), '--nonsense'], 64, /The option '--nonsense' is not known/],
-      [[example('hello64'), '--mode', 'hosted'], 64, /--mode with the value 'hosted' is not available yet/],
+      [[example('hello64'), '--mode', 'hosted', '--cpus', '2'], 64, /2 virtual CPUs in hosted mode: expected 1/],
       [[file('broken.json', '{"configurations": [')], 64, /launch file '.*broken\.json' is not valid JSON: .* at line 1, column 21/],
     ]; // prettier-ignore
     for (const [args, status, err] of ends) {

@@ -56,6 +56,7 @@ export class FakeMachine implements Machine {
   get time(): number {
     return this.steps;
   }
+  readonly l0 = undefined;
   readonly tiers = { compiled: 0, modules: 0, dropped: 0 };
   readonly breakOn = { vmExit: false, vmEntry: false, vmEntryFailure: false, exception: false, interrupt: false };
   breakpoints: readonly Breakpoint[] = [];
