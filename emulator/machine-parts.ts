@@ -10,6 +10,7 @@ import { instantiateInterpreter } from './cpu/interpreter-instance';
 import { resetMsrs, setFirmwareMtrrs } from './cpu/msr';
 import { initProcessor } from './cpu/processor-reset';
 import { Regions } from './cpu/regions';
+import { writeFirmwareArea } from './devices/firmware/firmware-area';
 import { OpcodeTable } from './isa/decode';
 import { instructionRows } from './isa/rows';
 import { FrameTable } from './hypervisor/frame-table';
@@ -39,6 +40,8 @@ export interface MachineParts {
   readonly code: CodeCache;
   readonly regions: Regions;
   readonly generated: InterpreterExports;
+  /** The state in which the loaded image is entered. */
+  readonly entry: EntryState;
 }
 
 /** Throws UserError. */
@@ -62,10 +65,16 @@ export async function buildParts(config: MachineConfig): Promise<MachineParts> {
   regions.enabled = config.tier !== 'interpreter';
   code.regions = regions;
   const machine = { memory, mmu, cpus, code, regions, generated: exports };
-  if (!hosted) return { ...machine, guestMemory: memory };
+  if (!hosted) return { ...machine, guestMemory: memory, entry: fill(memory, config, model, count) };
   const frames = new FrameTable(memory.ramBytes);
   const guest = new GuestMemory(memory, frames, guestBytes, createEpt01Root(memory, frames));
-  return { ...machine, guestMemory: guest, host: { frames, guest } };
+  return { ...machine, guestMemory: guest, host: { frames, guest }, entry: fill(guest, config, model, count) };
+}
+
+/** Memory at power-on: what the firmware has left there, and the image. */
+function fill(memory: LoadableMemory, config: MachineConfig, model: CpuModel, vcpuCount: number): EntryState {
+  writeFirmwareArea(memory, { memoryBytes: memory.ramBytes, vcpuCount, cpuSignature: model.signature });
+  return loadImage(config, memory);
 }
 
 /** The most frames that tables of EPT02 take. */
@@ -93,14 +102,14 @@ function allocate(guestBytes: number, bytes: number): PhysicalMemory {
 }
 
 /** Power-on state of every vCPU; the first one at the image's first instruction, the others waiting for a start-up IPI. */
-export function startVcpus(config: MachineConfig, { cpus, guestMemory }: MachineParts): void {
+export function startVcpus({ cpus, entry }: MachineParts): void {
   for (const cpu of cpus) {
     resetMsrs(cpu);
     setFirmwareMtrrs(cpu);
     resetVmx(cpu);
     if (cpu.index > 0) initProcessor(cpu);
   }
-  applyEntryState(cpus[0], loadImage(config, guestMemory));
+  applyEntryState(cpus[0], entry);
 }
 
 /** Puts the loader's entry state into a CPU that has just been powered on. */

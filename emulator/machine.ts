@@ -66,6 +66,7 @@ class EmulatedMachine implements Machine {
       memory: parts.guestMemory,
       vcpuCount: cpus.length,
       model: cpus[0].model,
+      boot: parts.entry.boot,
       time: this.clock,
       signals: {
         interruptsChanged: (vcpu) => (cpus[vcpu].interruptPending = this.platform.interrupts.pending(vcpu) >= 0),
@@ -97,7 +98,7 @@ class EmulatedMachine implements Machine {
     this.resolver = new Resolver(memory);
     this.views = cpus.map((cpu) => createCpuView(cpu, memory, this.trace));
     this.inspect = createInspector(cpus, memory, this.resolver, this.trace);
-    startVcpus(config, parts);
+    startVcpus(parts);
     this.hypervisor = this.startHypervisor(config);
   }
 

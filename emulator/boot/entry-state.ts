@@ -34,4 +34,13 @@ export interface EntryState {
   readonly efer: bigint;
   readonly gdtr: EntryTable;
   readonly idtr: EntryTable;
+  /** What the loader tells of itself through the firmware configuration device. */
+  readonly boot?: BootItems;
+}
+
+/** The image as it lies in memory, and the structure or RAM disk that goes with it. */
+export interface BootItems {
+  readonly kernel?: { readonly address: number; readonly entry: number; readonly bytes: Uint8Array };
+  readonly initrd?: { readonly address: number; readonly bytes: Uint8Array };
+  readonly cmdline?: string;
 }

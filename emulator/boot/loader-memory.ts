@@ -71,6 +71,11 @@ export class LoaderMemory {
     return first;
   }
 
+  /** The lowest claimed byte. */
+  get lowestFirst(): number {
+    return this.ranges.reduce((first, range) => Math.min(first, range.first), Infinity);
+  }
+
   /** One past the highest claimed byte. */
   get highestEnd(): number {
     return this.ranges.reduce((end, range) => Math.max(end, range.end), 0);

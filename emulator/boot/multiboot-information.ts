@@ -15,6 +15,8 @@ export interface BootModule {
 const STRUCTURES_AT = 0x9000;
 const STRUCTURES_BYTES = 0x600;
 const INFORMATION_OFFSET = 0x500;
+/** Up to the graphics table and the VBE fields, which are not given. */
+export const INFORMATION_BYTES = 88;
 const LOADER_NAME = 'nestscope';
 /** Drive 0x80 (first hard disk), no partition numbers. */
 const BOOT_DEVICE = 0x8000_ffff;

@@ -9,7 +9,7 @@ import { isElf, loadSegments, physicalEntry, readElf } from './elf';
 import { entryEnvironment } from './entry-structures';
 import type { EntryState } from './entry-state';
 import type { LoaderMemory } from './loader-memory';
-import { type BootModule, writeInformation } from './multiboot-information';
+import { type BootModule, INFORMATION_BYTES, writeInformation } from './multiboot-information';
 
 export const HEADER_MAGIC = 0x1badb002;
 export const LOADER_MAGIC = 0x2badb002;
@@ -92,6 +92,10 @@ export function loadMultiboot(
     loadSegments(elf, bytes, room);
     entry = physicalEntry(elf, name);
   } else throw bootErrors.badMultiboot(name, 'it is no ELF file and gives no load addresses (bit 16 of its flags is clear)');
+  const first = room.lowestFirst;
+  const kernel = { address: first, entry, bytes: room.memory.physRead(first, room.highestEnd - first) };
   const information = writeInformation(room, room.highestEnd, name, cmdline, modules);
-  return entryEnvironment(room, 32, entry, { rax: BigInt(LOADER_MAGIC), rbx: BigInt(information) });
+  const state = entryEnvironment(room, 32, entry, { rax: BigInt(LOADER_MAGIC), rbx: BigInt(information) });
+  // QEMU's loader hands the information structure over as the initial RAM disk.
+  return { ...state, boot: { kernel, initrd: { address: information, bytes: room.memory.physRead(information, INFORMATION_BYTES) } } };
 }

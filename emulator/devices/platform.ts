@@ -10,6 +10,7 @@ import { ByteQueue } from './byte-queue';
 import { IsaDebugExit } from './debug-exit/isa-debug-exit';
 import type { DeviceTime, ProcessorSignals } from './device';
 import { expectVersion } from './device-state';
+import { firmwareFiles } from './firmware/firmware-area';
 import { InterruptSystem } from './interrupt-system';
 import { MmioDevices } from './mmio-bus';
 import { type PcOptions, createPcDevices } from './pc-devices';
@@ -97,7 +98,10 @@ export function createPlatform(options: PlatformOptions): Platform {
     reset: (by) => options.reset?.(by),
     a20: options.a20,
     output: { com1: serial, com2: serial2, debug },
-    boot: options.boot,
+    boot: {
+      ...options.boot,
+      files: firmwareFiles({ memoryBytes: memory.ramBytes, vcpuCount, cpuSignature: model.signature }),
+    },
   });
   const stateful = [exit, ...pc.stateful, ...system.stateful];
   const bus = new PortBus([exit, ...pc.ports, ...system.ports]);

@@ -13,6 +13,8 @@ export const Item = {
 
 /** Interfaces in the id item: byte-wise ("traditional") and DMA. */
 const FEATURES = 0x3;
+/** The older form of the map names reserved ranges alone: a count (zero) and room for sixteen. */
+const RESERVED_MAP_BYTES = 4 + 16 * 20;
 /** Longest file name with its zero. */
 const NAME_BYTES = 56;
 
@@ -79,6 +81,7 @@ export function fwCfgItems(contents: FwCfgContents): ReadonlyMap<number, Uint8Ar
     [Item.bootMenu, little(0, 2)],
     [Item.maxCpus, little(vcpuCount, 2)],
     [Item.irq0Override, little(1, 4)],
+    [Item.e820, new Uint8Array(RESERVED_MAP_BYTES)],
     [Item.fileDirectory, directory(files)],
   ]);
   files.forEach((file, i) => items.set(Item.firstFile + i, file.bytes));

@@ -63,7 +63,7 @@ export interface LocalApicState {
   tmr: readonly number[];
 }
 
-const DEFAULT_BASE = 0xfee0_0000;
+export const DEFAULT_BASE = 0xfee0_0000;
 const PAGE = 0xfff;
 const CLASS = 0xf0;
 const FIRST_LEGAL_VECTOR = 16;
