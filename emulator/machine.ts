@@ -23,7 +23,7 @@ import { levelOf } from './inspect/translation-context';
 import { type MachineParts, buildParts, ept02Frames, startVcpus } from './machine-parts';
 import { type RamCopy, StateHash, copyRam, copyVcpu, restoreRam, restoreVcpu } from './memory/snapshot';
 import { EventType } from './spec/registers';
-import { Flag, Signal, State } from './spec/vcpu-state';
+import { Flag, MonitorWait, Signal, State } from './spec/vcpu-state';
 import { Trace, type TraceState } from './trace';
 import { UserError, unreachable } from './user-error';
 import { forgetChecks } from './vmx/changes';
@@ -75,7 +75,11 @@ class EmulatedMachine implements Machine {
           parts.host === undefined
             ? signal(vcpu, Signal.smi)
             : void cpus[vcpu].notModelled('Not modelled: system-management interrupts in hosted mode.'),
-        init: (vcpu) => signal(vcpu, Signal.init),
+        init(vcpu) {
+          // A start-up IPI before it has had its effect, or none.
+          cpus[vcpu].i32[State.signals >> 2] &= ~Signal.startUp;
+          signal(vcpu, Signal.init);
+        },
         startUp: (vcpu, vector) => {
           cpus[vcpu].set32(State.startUpVector, vector);
           signal(vcpu, Signal.startUp);
@@ -121,7 +125,12 @@ class EmulatedMachine implements Machine {
     return this.parts.cpus.some(
       (cpu) =>
         cpu.getF64(State.deadline) !== 0 ||
+<<<<<<< HEAD
         ((cpu.flag(Flag.IF) || (cpu.vmxNonRoot && levelOf(cpu) === 2)) && interrupts.mayInterrupt(cpu.index)),
+=======
+        ((cpu.flag(Flag.IF) || cpu.vmxNonRoot || (cpu.get32(State.monitorWait) & MonitorWait.maskedInterrupts) !== 0) &&
+          interrupts.mayInterrupt(cpu.index)),
+>>>>>>> 3c821d0 (Guests of interrupt delivery, devices, IPIs and waiting, compared with bochs and QEMU; MWAIT waits for a change of its line; a start-up IPI right behind INIT)
     );
   }
 

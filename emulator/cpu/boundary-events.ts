@@ -48,7 +48,9 @@ export function takeBoundaryEvent(cpu: Cpu, ports: CpuPorts, sink: EventSink): b
   if (vmxEvent(cpu, ports, sink, 'apic')) return true;
   if (cpu.i32[State.activity >> 2] === Activity.waitForSipi) return startUp(cpu, ports, sink);
   // A start-up IPI means nothing to a processor that does not wait for one.
-  cpu.i32[State.signals >> 2] &= ~Signal.startUp;
+  // One that came behind an INIT has it before it.
+  if (!(cpu.i32[State.signals >> 2] & Signal.init) || inSmm(cpu) || ports.vmx.blocksInit(cpu))
+    cpu.i32[State.signals >> 2] &= ~Signal.startUp;
   if (debugTrap(cpu, ports, sink, BT)) return true;
   if (systemSignals(cpu, ports, sink)) return true;
   if (vmxEvent(cpu, ports, sink, 'monitor-trap')) return true;

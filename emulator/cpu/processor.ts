@@ -13,7 +13,7 @@ import { entryPage } from '../mmu/tlb';
 import { beforeStep, hasBranched, onBranchesOnly } from './branch-traps';
 import type { CodeCache } from './code-cache';
 import type { Cpu } from './cpu';
-import { type EventSink, mayHaveEvents, takeBoundaryEvent } from './boundary-events';
+import { type EventSink, endWait, mayHaveEvents, takeBoundaryEvent } from './boundary-events';
 import { clearVectoring } from './delivery';
 import { type ExceptionResult, deliverInstructionBreakpoint, handlePendingException } from './faults';
 import { Outcome } from './outcome';
@@ -98,7 +98,10 @@ export class Processor implements EventSink {
         continue;
       }
       if (mayHaveEvents(cpu)) {
-        if (takeBoundaryEvent(cpu, ports, this)) continue;
+        if (takeBoundaryEvent(cpu, ports, this)) {
+          endWait(cpu);
+          continue;
+        }
         const own = cpu.f64[State.deadline >> 3];
         if (own !== 0) left = Math.min(left, Math.max(1, own - clock.now()));
       }

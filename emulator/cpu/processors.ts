@@ -3,7 +3,9 @@
  * Where a slice ends makes no difference: what comes after its last step is left to the next slice.
  */
 import { State } from '../spec/vcpu-state';
+import { endWait } from './boundary-events';
 import type { MachineClock, Timeline } from './clock';
+import { lineChanged } from './monitored-line';
 import type { Processor, RunEnd, RunRequests } from './processor';
 import type { Schedule } from './schedule';
 
@@ -69,12 +71,13 @@ export class Processors {
         ignore = false;
         idle = 0;
         if (options.runOnly === undefined) schedule.spent(made);
-        if (list.length > 1) this.endMonitorWaits(turn);
       }
+      if (schedule.turn !== turn) this.endMonitorWaits(turn);
       if (end === 'budget' || end === 'due') continue;
       if (end !== 'idle') return end;
       idle++;
       if (options.runOnly === undefined) schedule.next();
+      if (list.length > 1) this.endMonitorWaits(turn);
       if (idle < (options.runOnly === undefined ? list.length : 1)) continue;
       idle = 0;
       const next = this.nextAct();
@@ -94,12 +97,10 @@ export class Processors {
     return next;
   }
 
-  /**
-   * Somebody else may have stored to the line that a vCPU monitors: MWAIT goes on, as the manual allows at any time, and software looks again.
-   */
+  /** MWAIT of the others goes on where a turn or a device's act has changed the monitored line: looked at in moments that no slice moves. */
   private endMonitorWaits(except: number): void {
     this.list.forEach(({ cpu }, n) => {
-      if (n !== except) cpu.i32[State.monitorWait >> 2] = 0;
+      if (n !== except && cpu.i32[State.monitorWait >> 2] !== 0 && lineChanged(cpu)) endWait(cpu);
     });
   }
 }

@@ -4,7 +4,9 @@
  */
 import { MiscEnable, cpuid } from '../spec/cpuid';
 import { Activity, Cr0, Cr4, Vector } from '../spec/registers';
-import { State } from '../spec/vcpu-state';
+import { MonitorWait, State } from '../spec/vcpu-state';
+import { Access } from '../mmu/mmu';
+import { armMonitor, lineChanged } from './monitored-line';
 import { controlRegisterInstructions } from './control-registers';
 import { accessControlInstructions } from './access-control-instructions';
 import type { Cpu } from './cpu';
@@ -139,20 +141,25 @@ const monitor: SystemHandler = (cpu, insn, ports) => {
   const offset = BigInt.asUintN(insn.addressSize * 8, cpu.gpr(RAX));
   const linear = segmentLinear(cpu, insn.segment, offset, 1, false);
   if (linear === undefined || cpu.loadLinear(linear, 1) === undefined) return Outcome.pending;
-  cpu.set32(State.monitorArmed, 1);
+  const hpa = cpu.mmu.physical(cpu, linear, Access.read);
+  if (hpa < 0) return Outcome.pending;
+  armMonitor(cpu, hpa);
   return Outcome.next;
 };
 
-/**
- * MWAIT may go on at any time (the manual lists "implementation-dependent" events); here it always does at once, so that software which waits in
- * a loop around it sees every store.
- */
+/** MWAIT waits for a store to the armed line or an event (see boundary-events and processors); without an armed monitor it does nothing. */
 const mwait: SystemHandler = (cpu, insn, ports) => {
   if (insn.lock || cpu.cpl !== 0 || !(cpu.get64(State.miscEnable) & MiscEnable.monitor)) return invalidOpcode(cpu);
   const details = { qualification: BigInt(cpu.get32(State.monitorArmed)) };
   if (instructionExits(cpu, ports, 'MWAIT', insn.length, details)) return Outcome.exited;
   if (cpu.gpr32(RCX) & ~MWAIT_INTERRUPT_BREAK) return generalProtection(cpu);
+  const waits = cpu.get32(State.monitorArmed) !== 0 && !lineChanged(cpu);
   cpu.set32(State.monitorArmed, 0);
+  if (waits)
+    cpu.set32(
+      State.monitorWait,
+      cpu.gpr32(RCX) & MWAIT_INTERRUPT_BREAK ? MonitorWait.waits | MonitorWait.maskedInterrupts : MonitorWait.waits,
+    );
   return Outcome.next;
 };
 

@@ -35,6 +35,8 @@ export interface CheckedAccess {
   loadLinear(cpu: VcpuRegisters, linear: bigint, size: number, access: number): bigint | undefined;
   storeLinear(cpu: VcpuRegisters, linear: bigint, size: number, value: bigint, access: number): boolean;
   probe(cpu: VcpuRegisters, linear: bigint, size: number, access: number): boolean;
+  /** Host-physical address of a byte, -1: a fault or exit is pending. */
+  physical(cpu: VcpuRegisters, linear: bigint, access: number): number;
   flushCurrentContext(cpu: VcpuRegisters): void;
   flushAll(cpu: VcpuRegisters): void;
   invalidatePage(cpu: VcpuRegisters, linear: bigint): void;
@@ -54,17 +56,12 @@ interface PendingStore {
   apicOffset: number;
 }
 
+const noStore = (): PendingStore => ({ first: 0, firstBytes: 0, second: 0, bytes: 0, place: undefined, apicOffset: -1 });
+
 export class Mmu implements CheckedAccess {
   private readonly guestWalker = new Walker();
   private readonly ept: EptAccess;
-  private readonly stores: PendingStore[] = Array.from({ length: 4 }, () => ({
-    first: 0,
-    firstBytes: 0,
-    second: 0,
-    bytes: 0,
-    place: undefined,
-    apicOffset: -1,
-  }));
+  private readonly stores: PendingStore[] = Array.from({ length: 4 }, noStore);
   private readonly journal = new TlbJournal();
   readonly watchpoints: Watchpoints;
   private readonly tables: TableMemory;
@@ -307,6 +304,10 @@ export class Mmu implements CheckedAccess {
   private hpaOf(cpu: VcpuRegisters, lo: number, hi: number, access: number, rmw = false): number {
     const i = this.translate(cpu, lo, hi, access, rmw);
     return i < 0 ? -1 : entryPage(cpu, i) + (lo & 0xfff);
+  }
+
+  physical(cpu: VcpuRegisters, linear: bigint, access: number): number {
+    return this.hpaOf(cpu, Number(linear & 0xffffffffn) >>> 0, Number((linear >> 32n) & 0xffffffffn) >>> 0, access);
   }
 
   loadLinear(cpu: VcpuRegisters, linear: bigint, size: number, access: number): bigint | undefined {

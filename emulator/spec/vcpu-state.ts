@@ -111,7 +111,7 @@ export const State = {
   csLimit: 0x590, // i32 (unsigned), derived: limit of CS
   signals: 0x594, // i32, signals that wait for an instruction boundary: see Signal
   startUpVector: 0x598, // i32, vector of the start-up IPI that waits
-  monitorWait: 0x59c, // i32, MWAIT waits: bit 0; bit 1: interrupts end the wait although they are masked
+  monitorWait: 0x59c, // i32, see MonitorWait
   canonicalShift: 0x700, // i64, derived: 64 less the width of linear addresses (16, or 7 with 5-level paging)
   pkru: 0x708, // i32, PKRU
   debugMatches: 0x70c, // i32, data breakpoints (DR6 bits 3:0) met by the instruction that is being carried out
@@ -154,10 +154,15 @@ export const State = {
   smmPdptes: 0xe838, // 4 × i64
   smmSegments: 0xe900, // 8 × 32 bytes, as `segment`
   smmVmx: 0xea00, // 0xb0 bytes: see vmx/system-management
+  monitorLine: 0xeac0, // f64, host-physical address of the line that MONITOR has armed the monitor on
+  monitorBytes: 0xeac8, // 8 × i64, what the line held then
 } as const;
 
 /** Bits of State.signals. Interrupts are not among them: the local APIC holds those. */
 export const Signal = { smi: 1, init: 2, startUp: 4, nmi: 8 } as const;
+
+/** Bits of State.monitorWait. */
+export const MonitorWait = { waits: 1, maskedInterrupts: 2 } as const;
 
 export const SEGMENT_STRIDE = 32;
 /** Offsets inside one segment's 32 bytes. */

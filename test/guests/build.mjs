@@ -100,6 +100,10 @@ export const images = [
   })),
   { path: join(folder, 'cold', 'cold-boot.elf'), build: (output) => buildAssembly(join(folder, 'cold', 'cold-boot.asm'), output) },
   { path: join(folder, 'smp', 'shoot-down.elf'), build: (output) => buildAssembly(join(folder, 'smp', 'shoot-down.asm'), output) },
+  ...['delivery', 'devices', 'between', 'idle'].map((name) => ({
+    path: join(folder, 'delivery', `${name}.elf`),
+    build: (output) => buildAssembly(join(folder, 'delivery', `${name}.asm`), output),
+  })),
   ...['real-mode', 'segments', 'tasks', 'virtual-8086', 'long-mode-gates', 'address-line-20'].map((name) => ({
     path: join(folder, 'modes', `${name}.elf`),
     build: (output) => buildAssembly(join(folder, 'modes', `${name}.asm`), output),

@@ -143,6 +143,23 @@ describe('MONITOR and MWAIT', () => {
     t.cpu.setGpr(1, 0n);
     assert.equal(run(t, 'MONITOR'), Outcome.next);
     assert.equal(run(t, 'MWAIT'), Outcome.next);
+    assert.equal(t.cpu.get32(State.monitorWait), MonitorWait.waits);
+    t.cpu.set32(State.monitorWait, 0);
+    run(t, 'MWAIT');
+    assert.equal(t.cpu.get32(State.monitorWait), 0, 'the monitor is not armed any more');
+    run(t, 'MONITOR');
+    t.write(0x903f, 1, 7n);
+    run(t, 'MWAIT');
+    assert.equal(t.cpu.get32(State.monitorWait), 0, 'a store to the line came before');
+    run(t, 'MONITOR');
+    t.write(0x9040, 1, 7n);
+    t.cpu.setGpr(1, 1n);
+    run(t, 'MWAIT');
+    assert.equal(
+      t.cpu.get32(State.monitorWait),
+      MonitorWait.waits | MonitorWait.maskedInterrupts,
+      'a store behind the line does not count',
+    );
     t.cpu.setGpr(1, 2n);
     run(t, 'MWAIT');
     assert.deepEqual(pending(t.cpu), GP0);

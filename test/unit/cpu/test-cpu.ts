@@ -104,6 +104,9 @@ class FlatMmu extends Mmu {
   override probe(cpu: VcpuRegisters, linear: bigint, size: number, access: number): boolean {
     return this.allowed(cpu, linear, size, access);
   }
+  override physical(cpu: VcpuRegisters, linear: bigint, access: number): number {
+    return this.allowed(cpu, linear, 1, access) ? Number(linear) : -1;
+  }
   override flushCurrentContext(): void {
     this.flushes++;
   }
