@@ -6,7 +6,7 @@ import { OpcodeTable, decode } from '../../../emulator/isa/decode';
 import { instructionRows } from '../../../emulator/isa/rows';
 import { cpuModelNamed } from '../../../emulator/spec/cpu-models';
 import { Cr4 } from '../../../emulator/spec/registers';
-import { ARITHMETIC_FLAGS, Flag, Seg, State } from '../../../emulator/spec/vcpu-state';
+import { ARITHMETIC_FLAGS, Flag, Seg, MonitorWait, State } from '../../../emulator/spec/vcpu-state';
 import { type TestCpu, insn, makeCpu, pending } from './test-cpu';
 
 const GP0 = [13, 0] as const;
