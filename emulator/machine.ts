@@ -125,12 +125,10 @@ class EmulatedMachine implements Machine {
     return this.parts.cpus.some(
       (cpu) =>
         cpu.getF64(State.deadline) !== 0 ||
-<<<<<<< HEAD
-        ((cpu.flag(Flag.IF) || (cpu.vmxNonRoot && levelOf(cpu) === 2)) && interrupts.mayInterrupt(cpu.index)),
-=======
-        ((cpu.flag(Flag.IF) || cpu.vmxNonRoot || (cpu.get32(State.monitorWait) & MonitorWait.maskedInterrupts) !== 0) &&
+        ((cpu.flag(Flag.IF) ||
+          (cpu.vmxNonRoot && levelOf(cpu) === 2) ||
+          (cpu.get32(State.monitorWait) & MonitorWait.maskedInterrupts) !== 0) &&
           interrupts.mayInterrupt(cpu.index)),
->>>>>>> 3c821d0 (Guests of interrupt delivery, devices, IPIs and waiting, compared with bochs and QEMU; MWAIT waits for a change of its line; a start-up IPI right behind INIT)
     );
   }
 
