@@ -4,7 +4,7 @@ import type { AddressSpace, Level } from '../emulator/api';
 export interface InspectArguments {
   /** Default 0. */
   readonly vcpu?: number;
-  /** '' or a top-level id such as 'vmcs', 'idt', 'page-tables', 'exits', 'registers', or the id of a node. */
+  /** '' or a top-level id such as 'vmcs', 'idt', 'interrupts', 'page-tables', 'exits', 'registers', 'devices', or the id of a node. */
   readonly id: string;
 }
 export interface InspectedNode {

@@ -356,7 +356,7 @@ export interface InspectNode {
   readonly expandable: boolean;
 }
 export interface Inspector {
-  /** Top-level: 'vmcs', 'idt', 'page-tables', 'exits', 'registers'. Children of a node by its id. Never changes the machine. */
+  /** Top-level: 'vmcs', 'idt', 'interrupts', 'page-tables', 'exits', 'registers', 'devices'. Children of a node by its id. Never changes the machine. */
   children(vcpu: number, id: string): readonly InspectNode[];
 }
 

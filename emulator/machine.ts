@@ -101,7 +101,7 @@ class EmulatedMachine implements Machine {
     this.processors = new Processors(list, this.clock, this.platform.timeline, this.schedule, requests, () => this.canWake());
     this.resolver = new Resolver(memory);
     this.views = cpus.map((cpu) => createCpuView(cpu, memory, this.trace));
-    this.inspect = createInspector(cpus, memory, this.resolver, this.trace);
+    this.inspect = createInspector(cpus, memory, this.resolver, this.trace, this.platform);
     startVcpus(parts);
     this.hypervisor = this.startHypervisor(config);
   }

@@ -27,8 +27,9 @@ export interface NestscopeApi {
 const inspectViews: readonly InspectViewOptions[] = [
   { id: 'nestscope.controlStructures', root: 'vmcs', empty: 'There is no current VMCS: the hypervisor has not executed VMPTRLD yet.' },
   { id: 'nestscope.exits', root: 'exits', live: true, empty: 'No VM exit has happened yet.' },
-  { id: 'nestscope.interrupts', root: 'idt', empty: 'There is no interrupt descriptor table yet.' },
+  { id: 'nestscope.interrupts', root: 'interrupts', empty: 'There is no interrupt descriptor table yet.' },
   { id: 'nestscope.pageTables', root: 'page-tables', empty: 'There are no page tables: paging is off.' },
+  { id: 'nestscope.devices', root: 'devices', empty: 'The machine has no devices.' },
 ];
 
 export function activateNestscope(context: vscode.ExtensionContext, host: string, startWorker: () => Promise<WorkerPort>): NestscopeApi {

@@ -58,6 +58,7 @@ export interface PcDevices {
   readonly timed: readonly TimedDevice[];
   readonly stateful: readonly StatefulDevice[];
   readonly com1: Uart16550;
+  readonly pci: PciBus;
 }
 
 const ALWAYS_ENABLED: A20Gate = { enabled: true, set: () => undefined };
@@ -109,5 +110,6 @@ export function createPcDevices(options: PcOptions): PcDevices {
     timed: [pit, rtc, hpet, acpiPm, edu],
     stateful: [lines, pit, rtc, hpet, acpiPm, i8042, com1, com2, pci, edu, fwCfg, testdev, shutdown, dma, controlPort],
     com1,
+    pci,
   };
 }

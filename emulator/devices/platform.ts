@@ -9,6 +9,7 @@ import type { CpuModel } from '../spec/cpu-model';
 import { ByteQueue } from './byte-queue';
 import { IsaDebugExit } from './debug-exit/isa-debug-exit';
 import type { DeviceTime, ProcessorSignals } from './device';
+import { type DescribedDevice, describeDevice } from './description/devices';
 import { expectVersion } from './device-state';
 import { firmwareFiles } from './firmware/firmware-area';
 import { InterruptSystem } from './interrupt-system';
@@ -57,6 +58,10 @@ export interface Platform {
   sendSerial(bytes: Uint8Array): void;
   /** What the guest wrote to the debug exit; undefined until then. */
   readonly exitValue: number | undefined;
+  /** What the device of this name is in, for a person; undefined: there is none. Changes nothing. */
+  describe(name: string): DescribedDevice | undefined;
+  /** Names of the devices, in the order in which a person reads them. */
+  readonly deviceNames: readonly string[];
   save(): PlatformState;
   /** Output that was not taken yet belongs to the time line that is left, and is dropped. */
   restore(saved: unknown): void;
@@ -152,6 +157,11 @@ export function createPlatform(options: PlatformOptions): Platform {
     sendSerial: touching((bytes) => pc.com1.receive(bytes)),
     get exitValue() {
       return exit.value;
+    },
+    deviceNames: [...system.stateful, exit, ...pc.stateful].map(({ name }) => name),
+    describe(name) {
+      const device = stateful.find((one) => one.name === name);
+      return device && describeDevice(name, device.save(), { now: time.now(), pciNames: pc.pci.names });
     },
     save: () => ({ version: 2, devices: Object.fromEntries(stateful.map((device) => [device.name, device.save()])) }),
     restore(saved) {

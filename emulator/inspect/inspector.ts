@@ -1,7 +1,12 @@
-/** The trees that views show, by node id: 'vmcs', 'idt', 'page-tables', 'exits', 'registers' and what lies under them. Reading never changes the machine. */
+/**
+ * The trees that views show, by node id: 'vmcs', 'idt', 'interrupts', 'page-tables', 'exits', 'registers', 'devices' and what lies under them.
+ * Reading never changes the machine.
+ */
 import type { InspectNode, Inspector, VmExitRecord } from '../api';
 import type { Cpu } from '../cpu/cpu';
 import type { PhysicalMemory } from '../memory/physical-memory';
+import { type DeviceSource, deviceNode, deviceNodes } from './device-nodes';
+import { pendingEventNodes, pendingSummary } from './pending-events';
 import { readRegister, registerNames } from './registers';
 import type { Resolver } from './resolve';
 import { idtNodes, pageTableNodes } from './tables';
@@ -13,9 +18,20 @@ export interface ExitHistory {
   readonly exitCounts: ReadonlyMap<string, number>;
 }
 
+/** What the machine has beside processors and memory. */
+export interface InspectedPlatform extends DeviceSource {
+  readonly interrupts: { pending(vcpu: number): number };
+}
+
 const hex = (v: bigint | number): string => `0x${v.toString(16)}`;
 
-export function createInspector(cpus: readonly Cpu[], memory: PhysicalMemory, resolver: Resolver, history: ExitHistory): Inspector {
+export function createInspector(
+  cpus: readonly Cpu[],
+  memory: PhysicalMemory,
+  resolver: Resolver,
+  history: ExitHistory,
+  platform: InspectedPlatform,
+): Inspector {
   return {
     children(vcpu, id) {
       const cpu = cpus[vcpu];
@@ -36,6 +52,17 @@ export function createInspector(cpus: readonly Cpu[], memory: PhysicalMemory, re
         case 'idt':
           if (first === undefined) return idtRoots(cpu, memory, resolver);
           return idtNodes(cpu, memory, resolver, first === 'l2' ? 2 : 1, id);
+        case 'interrupts': {
+          const vector = platform.interrupts.pending(vcpu);
+          if (first !== undefined) return first === 'pending' ? pendingEventNodes(cpu, vector) : [];
+          return [
+            ...idtRoots(cpu, memory, resolver),
+            { id: 'interrupts/pending', label: 'Pending events', description: pendingSummary(cpu, vector), expandable: true },
+            ...[`local-apic-${vcpu}`, 'io-apic', 'pic'].flatMap((name) => deviceNode(platform, name)),
+          ];
+        }
+        case 'devices':
+          return deviceNodes(platform, id.split('/').slice(1));
         case 'page-tables':
           return pageTableNodes(cpu, memory, resolver, id);
         case 'exits':

@@ -18,7 +18,7 @@ const RUN_SECONDS = 30;
 /** Less than the views wait for (extension/sessions.ts). */
 const QUIET_MS = 80;
 
-const views = ['nestscope.controlStructures', 'nestscope.exits', 'nestscope.interrupts', 'nestscope.pageTables'];
+const views = ['nestscope.controlStructures', 'nestscope.exits', 'nestscope.interrupts', 'nestscope.pageTables', 'nestscope.devices'];
 
 /** From the editor's request to the stop that answers it, as they pass through the extension host. */
 class Stopwatch {

@@ -10,7 +10,7 @@ import { HpetTimer, ROUTES, TimerBit } from './hpet-timer';
 
 export const HPET_BASE = 0xfed0_0000;
 export const HPET_TIMERS = 3;
-const TICKS_PER_COUNT = 10;
+export const HPET_TICKS_PER_COUNT = 10;
 const FEMTOSECONDS_PER_COUNT = 10_000_000n;
 /** Revision 1, three timers, 64 bits, legacy replacement, vendor 8086h. */
 export const HPET_ID = 0x8086_a001 + ((HPET_TIMERS - 1) << 8);
@@ -146,7 +146,7 @@ export class Hpet implements MmioDevice, TimedDevice {
   /** Carries out the matches up to `now`. */
   private fold(now: number): void {
     if (!this.runs) return;
-    const counts = Math.floor((now - this.enabledAt) / TICKS_PER_COUNT);
+    const counts = Math.floor((now - this.enabledAt) / HPET_TICKS_PER_COUNT);
     const { count } = this;
     const passed = BigInt(counts - this.foldedCounts);
     this.foldedCounts = counts;
@@ -261,7 +261,7 @@ export class Hpet implements MmioDevice, TimedDevice {
     const { count } = this;
     this.timers.forEach((timer, n) => {
       if (!timer.is(TimerBit.enable) || (timer.is(TimerBit.level) && this.status & (1 << n))) return;
-      const tick = this.enabledAt + (this.foldedCounts + Number(timer.untilMatch(count))) * TICKS_PER_COUNT;
+      const tick = this.enabledAt + (this.foldedCounts + Number(timer.untilMatch(count))) * HPET_TICKS_PER_COUNT;
       if (tick < this.due && tick <= Number.MAX_SAFE_INTEGER) this.due = tick;
     });
   }

@@ -89,6 +89,11 @@ export class ApicTimer {
     s.divide = value;
   }
 
+  /** Ticks a count. */
+  get divisor(): number {
+    return divisor(this.state);
+  }
+
   get tscDeadline(): bigint {
     return (BigInt(this.state.deadlineHigh) << 32n) | BigInt(this.state.deadlineLow);
   }

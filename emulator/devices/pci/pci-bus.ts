@@ -80,6 +80,11 @@ export class PciBus implements PortDevice, StatefulDevice {
     return (this.powerManagement.read(DEVICE_ACTIVITY_B, 1) & APMC_ENABLE) !== 0;
   }
 
+  /** What the functions are, by `device.function`. */
+  get names(): ReadonlyMap<string, string> {
+    return new Map(this.functions.map((f) => [`${f.device}.${f.function}`, f.name]));
+  }
+
   plug(added: PciFunction): void {
     if (this.find(added.device, added.function)) throw new RangeError(`PCI device ${added.device} is there twice`);
     this.functions.push(added);

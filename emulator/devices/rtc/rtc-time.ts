@@ -69,6 +69,15 @@ export function setTime(cells: Uint8Array, unixSeconds: number, b: number): void
   cells[Cell.dayOfWeek] = dayOfWeek(days);
 }
 
+/** The time bytes for a person: 2024-02-29 23:59:08. */
+export function timeText(cells: Uint8Array, b: number): string {
+  const two = (n: number): string => String(n).padStart(2, '0');
+  const { year, month, day } = civilFromDays(dayOf(cells, b));
+  const second = secondOfDay(cells, b);
+  const clock = [Math.floor(second / 3600), Math.floor(second / 60) % 60, second % 60].map(two).join(':');
+  return `${year}-${two(month)}-${two(day)} ${clock}`;
+}
+
 /** `updates` update cycles, one a second. */
 export function addSeconds(cells: Uint8Array, updates: number, b: number): void {
   const second = secondOfDay(cells, b) + updates;
