@@ -108,7 +108,7 @@ export const images = [
     path: join(folder, 'modes', `${name}.elf`),
     build: (output) => buildAssembly(join(folder, 'modes', `${name}.asm`), output),
   })),
-  ...['controls', 'ept', 'events', 'entry-controls', 'entry-guest', 'exits', 'instructions'].map((name) => ({
+  ...['controls', 'ept', 'events', 'entry-controls', 'entry-guest', 'exits', 'instructions', 'ept-levels', 'state'].map((name) => ({
     path: join(folder, 'vmx', `${name}.elf`),
     build: (output) => buildAssembly(join(folder, 'vmx', `${name}.asm`), output),
   })),

@@ -20,6 +20,8 @@ export const BOCHS_DIFFERS: Readonly<Record<string, string>> = {
   'VMPTRLD: revision identifiers': 'VMLAUNCH of a shadow VMCS is VMfailInvalid ("VMCS Types: Ordinary and Shadow").',
   'IA32_VMX_VMCS_ENUM: no field has a higher index': 'Bits 9:1 contain the highest index value used for any VMCS encoding ("VMCS Enumeration").',
   'INVEPT: types and descriptors': 'The type is the whole register, and an EPTP that VM entry would refuse is VMfail ("INVEPT—Invalidate Translations Derived from EPT").',
+  'EPT: a guest-physical address beyond 48 bits': 'With a 4-level EPT guest-physical addresses of more than 48 bits cause EPT violations ("EPT Translation Mechanism").',
+  'EPT misconfiguration: 2-MByte page, bit 12': 'Bits 20:12 of an entry that maps a 2-MByte page are reserved (“Format of an EPT Page-Directory Entry that Maps a 2-MByte Page”).',
   'exception bitmap: #UD': 'RFLAGS is saved as delivery would push it, with RF for a fault ("Saving RIP, RSP, RFLAGS, and SSP").',
   'TSC: the MSR-store area has no offset': 'The TSC offset is for RDTSC, RDTSCP and RDMSR ("Other Changes of Instruction Behavior in VMX Non-Root Operation").',
   'VM-entry controls: reserved bits (entry to SMM): refused': '“Entry to SMM” must be 0 outside SMM ("VM-Entry Control Fields").',

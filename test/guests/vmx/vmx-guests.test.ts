@@ -11,7 +11,7 @@ import { BOCHS_DIFFERS } from './bochs-differs';
 import { hasBochs, runBochs } from '../../../scripts/peers/bochs.mjs';
 
 const folder = import.meta.dirname;
-const guests = ['controls', 'ept', 'events', 'entry-controls', 'entry-guest', 'exits', 'instructions'];
+const guests = ['controls', 'ept', 'events', 'entry-controls', 'entry-guest', 'exits', 'instructions', 'ept-levels', 'state'];
 /** Where bochs is left: it panics when code is fetched from the APIC-access page. */
 const PEER_LAST: Readonly<Record<string, RegExp>> = { controls: /^VMCS shadowing: a bit of the bitmap: \w+/m };
 const listed = Object.keys(BOCHS_DIFFERS);
