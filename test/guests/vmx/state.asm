@@ -410,7 +410,8 @@ entry_area:
 fill_area:
     mov edi, msr_area
 .next:
-    mov qword [rdi], IA32_KERNEL_GS_BASE
+    mov eax, IA32_KERNEL_GS_BASE
+    mov [rdi], rax
     mov qword [rdi + 8], 0
     add edi, 16
     cmp edi, msr_area + 16 * 512
