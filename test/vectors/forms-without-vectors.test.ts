@@ -57,7 +57,10 @@ const reasons: readonly Reason[] = [
     name: 'reserved NOP encodings: not in the tables that the recorder takes its forms from; 0F 1F /0, which compilers emit, has vectors',
     rows: ({ body, instruction }) => body?.name === 'NOPM' && instruction.startsWith('NOP '),
   },
-  { name: 'not in the manual, nor in the recorder’s table; only its decoding is tested (test/unit/isa)', rows: ({ instruction }) => instruction === 'SALC' },
+  {
+    name: 'not in the manual, nor in the recorder’s table; only its decoding is tested (test/unit/isa)',
+    rows: ({ instruction }) => instruction === 'SALC',
+  },
   {
     name: 'an operand-size prefix changes nothing: the same body has vectors without it',
     rows: ({ instruction, operandSize }) => instruction === 'CMPXCHG8B m64' && operandSize === 2,
