@@ -110,7 +110,7 @@ export class TwoTiers {
 /** Most slices that may end without having come to the step: those that meet break- and watchpoints, and those that wait. */
 const MOST_SLICES = 1_000_000;
 
-function runTo(machine: Machine, n: number, slice: () => number): void {
+export function runTo(machine: Machine, n: number, slice: () => number): void {
   for (let i = 0; machine.steps < n && machine.ended === undefined; i++) {
     assert.ok(i < MOST_SLICES, 'the machine does not come on');
     machine.runSlice({ maxSteps: Math.max(1, Math.min(slice(), n - machine.steps)), ignoreFirstBreakpoint: true });
