@@ -47,7 +47,7 @@ export const bugs = [
     name: 'compiled code stays when its bytes are written',
     about: 'self-modification',
     file: 'emulator/cpu/code-cache.ts',
-    search: 'this.regions?.written(hpaPage, first, last);',
+    search: 'this.regions?.written(page * 4096, first, last);',
     replace: '',
     suite: 'differential/program-fuzz',
   },
