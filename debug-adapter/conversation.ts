@@ -12,6 +12,7 @@ import { JumpTargets } from './jumping';
 import { launch, type Launched } from './launching';
 import { type Client, Looking, type LookedAt, threadOf } from './looking';
 import { liveRegisters } from './registers';
+import { Pacer } from './pacing';
 import { continuePlan, type Plan, Runner } from './running';
 import * as stepping from './stepping';
 import { exitStatus, type Stop, stopInWords } from './stops';
@@ -171,6 +172,7 @@ export class Conversation implements LookedAt {
         },
       },
       configuration.maxSteps,
+      configuration.realtime ? new Pacer(() => this.host.scheduler.now()) : undefined,
     );
   }
 

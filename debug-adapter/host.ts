@@ -6,6 +6,8 @@ export interface Scheduler {
   now(): number;
   /** Calls back soon, after other messages of the event loop had their turn. */
   defer(work: () => void): void;
+  /** Calls back after at least this many milliseconds. */
+  later(milliseconds: number, work: () => void): void;
 }
 
 export interface Host {

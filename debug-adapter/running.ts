@@ -8,6 +8,7 @@ import type { ExceptionFilters } from './breakpoints/exception-filters';
 import type { Verdict } from './breakpoints/trigger';
 import type { Names } from './evaluate/evaluate';
 import type { Scheduler } from './host';
+import type { Pacer } from './pacing';
 import type { Stop } from './stops';
 
 /** How far the next part of the run may go, besides the user's breakpoints. What it names counts on the virtual CPU of the plan only. */
@@ -54,6 +55,8 @@ export interface RunListener {
 const SLICE_MS = 8;
 /** A single call of runSlice aims below that, since its length can only be guessed. */
 const CALL_MS = 5;
+/** How often a guest that waits for input is asked. */
+const WAITING_MS = 8;
 const FIRST_BUDGET = 20_000;
 const LEAST_BUDGET = 100;
 const GREATEST_BUDGET = 5_000_000;
@@ -66,6 +69,8 @@ export class Runner {
   private budget = FIRST_BUDGET;
   private disposed = false;
   private ignoreFirst = false;
+  /** The guest waits for something from outside (input). */
+  private waits = false;
   private armedGeneration = -1;
   private armedUntil: readonly Breakpoint[] | undefined;
   /** Steps that a virtual CPU had made when it stopped at a breakpoint: it is not told of it again. */
@@ -79,6 +84,8 @@ export class Runner {
     private readonly listener: RunListener,
     /** Position at which the run ends whatever happens (the launch attribute maxSteps). */
     private readonly lastStep: number = Infinity,
+    /** Keeps guest time to the wall's (the launch attribute realtime). */
+    private readonly pacer?: Pacer,
   ) {}
 
   get running(): boolean {
@@ -90,6 +97,7 @@ export class Runner {
     this.course = course;
     this.pauseWanted = undefined;
     this.ignoreFirst = !course.fresh;
+    this.pacer?.start(this.machine.time);
     this.scheduler.defer(() => this.slice());
   }
 
@@ -119,7 +127,9 @@ export class Runner {
       this.told.set(stop.vcpu, this.machine.cpu(stop.vcpu).steps);
       this.listener.stopped(stop);
     } else {
-      this.scheduler.defer(() => this.slice());
+      const sleep = Math.max(this.pacer?.sleep(this.machine.time) ?? 0, this.waits ? WAITING_MS : 0);
+      if (sleep > 0) this.scheduler.later(sleep, () => this.slice());
+      else this.scheduler.defer(() => this.slice());
     }
   }
 
@@ -130,11 +140,15 @@ export class Runner {
       const stretch = plan.next();
       this.arm(stretch);
       const stepsBefore = this.machine.steps;
+      const timeBefore = this.machine.time;
       if (stepsBefore >= this.lastStep) {
         this.listener.limitReached(this.lastStep);
         return { reason: 'pause', vcpu: this.course.vcpu, exitView: false };
       }
-      const mostSteps = Math.max(1, Math.min(this.budget, this.lastStep - stepsBefore));
+      const waitUntil = this.pacer?.limit(this.machine.time);
+      // A step takes at least a tick.
+      const untilLimit = waitUntil === undefined ? Infinity : Math.ceil(waitUntil - this.machine.time);
+      const mostSteps = Math.max(1, Math.min(this.budget, this.lastStep - stepsBefore, untilLimit));
       const own = this.machine.cpu(this.course.vcpu).steps;
       const reason = this.machine.runSlice({
         maxSteps: Math.min(stretch.steps ?? Infinity, mostSteps),
@@ -142,8 +156,11 @@ export class Runner {
         countOnly: stretch.steps === undefined ? undefined : this.course.vcpu,
         runOnly: this.course.alone ? this.course.vcpu : undefined,
         ignoreFirstBreakpoint: this.ignoreFirst,
+        waitUntil,
+        inputMayCome: true,
       });
       const made = this.machine.steps - stepsBefore;
+      this.waits = made === 0 && reason.kind === 'step-limit' && this.machine.time === timeBefore;
       const after = this.scheduler.now();
       this.adapt(made, after - now);
       now = after;
@@ -151,7 +168,7 @@ export class Runner {
       this.ignoreFirst = reason.kind === 'breakpoint';
       const stop = this.judge(reason, stretch, this.machine.cpu(this.course.vcpu).steps - own, plan);
       if (stop) return stop;
-    } while (now - began < milliseconds - CALL_MS);
+    } while (now - began < milliseconds - CALL_MS && !this.waits && (this.pacer?.sleep(this.machine.time) ?? 0) === 0);
     return undefined;
   }
 

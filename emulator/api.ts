@@ -248,6 +248,13 @@ export interface SliceOptions {
   readonly mostSteps?: number;
   /** Only this vCPU runs, the others hold (this changes how they interleave from here on). */
   readonly runOnly?: number;
+  /** Where all processors wait, time passes to this tick at most; the slice ends there (step-limit). Leaves no mark: pacing to a wall clock. */
+  readonly waitUntil?: number;
+  /**
+   * Bytes for COM1 may still come (sendSerialInput): where nothing else could wake a guest that waits for them with an interrupt, the slice
+   * ends (step-limit, no step made) instead of the machine ('halted').
+   */
+  readonly inputMayCome?: boolean;
   /** A breakpoint at the very first instruction does not stop (resuming from it). */
   readonly ignoreFirstBreakpoint?: boolean;
 }

@@ -98,7 +98,15 @@ class EmulatedMachine implements Machine {
     const isBreakpoint = (cpu: Cpu, ip: bigint): boolean => this.isBreakpoint(cpu, ip);
     const list = cpus.map((cpu) => new Processor(cpu, mmu, code, regions, generated, ports, isBreakpoint, requests));
     this.schedule = new Schedule(cpus.length, config.seed ?? DEFAULT_SEED);
-    this.processors = new Processors(list, this.clock, this.platform.timeline, this.schedule, requests, () => this.canWake());
+    this.processors = new Processors(
+      list,
+      this.clock,
+      this.platform.timeline,
+      this.schedule,
+      requests,
+      () => this.canWake(),
+      () => this.platform.awaitsSerialInput && this.canWake(),
+    );
     this.resolver = new Resolver(memory);
     this.views = cpus.map((cpu) => createCpuView(cpu, memory, this.trace));
     this.inspect = createInspector(cpus, memory, this.resolver, this.trace, this.platform);

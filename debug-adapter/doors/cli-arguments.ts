@@ -108,6 +108,11 @@ export const options: readonly OptionRow[] = [
     apply: (d, v) => (d.serial = v === 'stdio' ? { to: 'stdio' } : { to: 'file', path: v }),
   },
   { option: '--max-steps', value: 'N', help: 'end after N steps', attribute: 'maxSteps' },
+  {
+    option: '--realtime',
+    help: 'do not let guest time run ahead of the wall clock',
+    apply: (d) => (d.attributes.realtime = true),
+  },
   { option: '--trace', value: 'FILE', help: 'write every VM exit and entry, one JSON object a line', apply: (d, v) => (d.trace = v) },
   { option: '--stats', help: 'end with steps, instructions, time and exits by reason on stderr', apply: (d) => (d.stats = true) },
   {

@@ -1,5 +1,6 @@
 /** Runs a machine from the command line to its end: slices, serial output and input, trace, save and restore in the middle, statistics. */
 import type { Machine, MachineConfig, StopReason } from '../../emulator/api';
+import { Pacer } from '../pacing';
 import { endOf, entryFailureText, Status, statsText, traceLine } from './cli-report';
 
 /** What a run needs of the world; the tests give their own. */
@@ -9,6 +10,8 @@ export interface RunWorld {
   serial(bytes: Uint8Array): Promise<boolean>;
   /** Bytes for COM1 that came since the last call. */
   serialInput(): Uint8Array;
+  /** Somebody sits there who can still type: a guest that waits for it waits. */
+  readonly interactive: boolean;
   stderr(text: string | Uint8Array): void;
   /** Undefined: no trace is wanted. */
   readonly trace: ((lines: string) => void) | undefined;
@@ -16,11 +19,13 @@ export interface RunWorld {
   now(): number;
   /** Lets signals and input arrive. */
   breathe(): Promise<void>;
+  sleep(milliseconds: number): Promise<void>;
   interrupted(): boolean;
 }
 
 export interface RunLimits {
   readonly maxSteps: number | undefined;
+  readonly realtime: boolean;
   readonly saveAt: number | undefined;
   readonly stats: boolean;
 }
@@ -28,10 +33,14 @@ export interface RunLimits {
 /** Steps in one slice: short enough for Ctrl-C and for the trace ring, which a slice must not overflow. */
 const SLICE_STEPS = 500_000;
 const TRACED_SLICE_STEPS = 4_000;
+/** How often a guest that waits for somebody to type is asked. */
+const WAITING_MS = 8;
 
 export async function runMachine(config: MachineConfig, limits: RunLimits, world: RunWorld): Promise<number> {
   let machine = await world.createMachine(config);
   const started = world.now();
+  const pacer = limits.realtime ? new Pacer(() => world.now()) : undefined;
+  pacer?.start(machine.time);
   const maxSteps = limits.maxSteps ?? Infinity;
   let saveAt = limits.saveAt ?? Infinity;
   /** Counts of machines that were left behind by --save-at, less what a restored machine began with. */
@@ -75,13 +84,21 @@ export async function runMachine(config: MachineConfig, limits: RunLimits, world
     const input = world.serialInput();
     if (input.length > 0) machine.sendSerialInput(input);
     const until = Math.min(maxSteps, saveAt > machine.steps ? saveAt : Infinity);
-    const stop: StopReason = machine.steps >= until ? { kind: 'step-limit' } : slice(machine, Math.min(sliceSteps, until - machine.steps));
+    const before = { steps: machine.steps, time: machine.time };
+    const stop: StopReason =
+      machine.steps >= until
+        ? { kind: 'step-limit' }
+        : slice(machine, Math.min(sliceSteps, until - machine.steps), world.interactive, pacer);
     const read = await takeOutput();
     if (!read) end = { status: Status.brokenPipe };
     else if (stop.kind !== 'step-limit') end = endOf(stop, machine.steps);
     else if (machine.steps >= maxSteps) end = endOf(stop, machine.steps);
     else if (world.interrupted()) end = { status: Status.interrupted, sentence: `Interrupted after ${machine.steps} steps.` };
-    else await world.breathe();
+    else {
+      const waits = machine.steps === before.steps && machine.time === before.time;
+      const sleep = waits ? WAITING_MS : (pacer?.sleep(machine.time) ?? 0);
+      await (sleep > 0 ? world.sleep(sleep) : world.breathe());
+    }
   }
 
   if (end.sentence !== undefined) world.stderr(`nestscope: ${end.sentence}\n`);
@@ -96,9 +113,11 @@ export async function runMachine(config: MachineConfig, limits: RunLimits, world
 }
 
 /** An exception out of the emulator is our bug, but still ends with a sentence. */
-function slice(machine: Machine, maxSteps: number): StopReason {
+function slice(machine: Machine, maxSteps: number, inputMayCome: boolean, pacer: Pacer | undefined): StopReason {
   try {
-    return machine.runSlice({ maxSteps });
+    const waitUntil = pacer?.limit(machine.time);
+    const mostSteps = waitUntil === undefined ? maxSteps : Math.max(1, Math.min(maxSteps, Math.ceil(waitUntil - machine.time)));
+    return machine.runSlice({ maxSteps: mostSteps, waitUntil, inputMayCome });
   } catch (error) {
     return { kind: 'internal-error', sentence: error instanceof Error ? error.message : String(error) };
   }

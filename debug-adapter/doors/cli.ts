@@ -99,7 +99,7 @@ async function run(options: RunOptions): Promise<number> {
   try {
     return await runMachine(
       config,
-      { maxSteps: launch.maxSteps, saveAt: options.saveAt, stats: options.stats },
+      { maxSteps: launch.maxSteps, realtime: launch.realtime, saveAt: options.saveAt, stats: options.stats },
       {
         createMachine,
         serial: serialFile
@@ -108,11 +108,13 @@ async function run(options: RunOptions): Promise<number> {
               return Promise.resolve(true);
             }
           : (bytes) => stdout.write(bytes),
+        interactive: stdin !== undefined && process.stdin.isTTY,
         serialInput: () => stdin?.take() ?? new Uint8Array(0),
         stderr: (text) => void process.stderr.write(text),
         trace: trace && ((lines) => trace.write(lines)),
         now: () => performance.now(),
         breathe: () => new Promise((resolve) => setImmediate(resolve)),
+        sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
         interrupted: () => interrupted,
       },
     );

@@ -185,6 +185,7 @@ export const attributes = {
       return steps === undefined ? { wrong: 'a whole number of steps' } : { value: steps };
     },
   }),
+  realtime: flag('realtime'),
   kernel: planned('kernel'),
   initrd: planned('initrd'),
   append: planned('append'),

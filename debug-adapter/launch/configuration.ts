@@ -34,6 +34,8 @@ export interface LaunchConfiguration {
   readonly sourceMap: Readonly<Record<string, string>>;
   /** Undefined: no limit. */
   readonly maxSteps: number | undefined;
+  /** Guest time does not run ahead of the wall's. */
+  readonly realtime: boolean;
 }
 
 export const DEFAULT_MEMORY_BYTES = 128 * 2 ** 20;
@@ -87,6 +89,7 @@ export function validateLaunch(raw: unknown, naming: Naming = asAttribute): Laun
     symbols: value('symbols', []),
     sourceMap: value('sourceMap', {}),
     maxSteps: value('maxSteps', undefined),
+    realtime: value('realtime', false),
   };
 }
 

@@ -7,7 +7,7 @@ import { endWait } from './boundary-events';
 import type { MachineClock, Timeline } from './clock';
 import { lineChanged } from './monitored-line';
 import type { Processor, RunEnd, RunRequests } from './processor';
-import type { Schedule } from './schedule';
+import type { Schedule, ScheduleState } from './schedule';
 
 /** 'halted': all vCPUs wait, and nothing can come that would end it; 'waiting': they wait still, after a bounded look into the future. */
 export type MachineRunEnd = Exclude<RunEnd, 'due' | 'idle'> | 'halted' | 'waiting';
@@ -22,6 +22,10 @@ export interface RunOptions {
   readonly mostSteps?: number;
   /** Only this vCPU runs; the others hold. */
   readonly runOnly?: number;
+  /** Where all vCPUs wait, time passes to this tick at most. */
+  readonly waitUntil?: number;
+  /** Input may come from outside: vCPUs that wait for it are not halted for good. */
+  readonly inputMayCome?: boolean;
 }
 
 /** Acts of devices for which waiting processors are carried forward before the caller is asked again. */
@@ -40,6 +44,8 @@ export class Processors {
     requests: RunRequests,
     /** Could an interrupt still come to a vCPU that waits? */
     private readonly canWake: () => boolean,
+    /** Does a vCPU wait for input from outside? */
+    private readonly awaitsInput: () => boolean,
   ) {
     this.requests = requests;
   }
@@ -52,6 +58,8 @@ export class Processors {
     let ignore = options.ignoreFirstBreakpoint === true;
     let idle = 0;
     let skipped = 0;
+    const waitUntil = Math.floor(options.waitUntil ?? Infinity);
+    let idleSince: ScheduleState | undefined;
     this.requests.eventStop = false;
     for (;;) {
       const left = last - counted();
@@ -75,15 +83,25 @@ export class Processors {
       if (schedule.turn !== turn) this.endMonitorWaits(turn);
       if (end === 'budget' || end === 'due') continue;
       if (end !== 'idle') return end;
+      // The turn that ended with this wait has gone to the next already, who is asked first.
+      if (options.runOnly === undefined && schedule.turn !== turn) continue;
+      if (idle === 0 && options.runOnly === undefined) idleSince = schedule.save();
       idle++;
       if (options.runOnly === undefined) schedule.next();
       if (list.length > 1) this.endMonitorWaits(turn);
       if (idle < (options.runOnly === undefined ? list.length : 1)) continue;
       idle = 0;
       const next = this.nextAct();
-      if (next === Infinity || !this.canWake()) return options.runOnly === undefined ? 'halted' : 'waiting';
-      if (++skipped > LOOK_AHEAD) return 'waiting';
+      const forEver = next === Infinity || !this.canWake();
+      if (forEver && options.runOnly === undefined && !(options.inputMayCome === true && this.awaitsInput())) return 'halted';
+      if (forEver || next > waitUntil) {
+        // Nothing happened in this round: it is gone through again when the machine goes on, with the same turns.
+        if (idleSince !== undefined) schedule.restore(idleSince);
+        if (waitUntil < Infinity) clock.skipTo(waitUntil);
+        return 'waiting';
+      }
       clock.skipTo(next);
+      if (++skipped > LOOK_AHEAD) return 'waiting';
     }
   }
 

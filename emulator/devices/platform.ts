@@ -58,6 +58,8 @@ export interface Platform {
   sendSerial(bytes: Uint8Array): void;
   /** What the guest wrote to the debug exit; undefined until then. */
   readonly exitValue: number | undefined;
+  /** Does COM1 interrupt when a byte comes? */
+  readonly awaitsSerialInput: boolean;
   /** What the device of this name is in, for a person; undefined: there is none. Changes nothing. */
   describe(name: string): DescribedDevice | undefined;
   /** Names of the devices, in the order in which a person reads them. */
@@ -157,6 +159,9 @@ export function createPlatform(options: PlatformOptions): Platform {
     sendSerial: touching((bytes) => pc.com1.receive(bytes)),
     get exitValue() {
       return exit.value;
+    },
+    get awaitsSerialInput() {
+      return pc.com1.awaitsInput;
     },
     deviceNames: [...system.stateful, exit, ...pc.stateful].map(({ name }) => name),
     describe(name) {

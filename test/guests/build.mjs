@@ -100,7 +100,7 @@ export const images = [
   })),
   { path: join(folder, 'cold', 'cold-boot.elf'), build: (output) => buildAssembly(join(folder, 'cold', 'cold-boot.asm'), output) },
   { path: join(folder, 'smp', 'shoot-down.elf'), build: (output) => buildAssembly(join(folder, 'smp', 'shoot-down.asm'), output) },
-  ...['delivery', 'devices', 'between', 'idle'].map((name) => ({
+  ...['delivery', 'devices', 'between', 'idle', 'typing'].map((name) => ({
     path: join(folder, 'delivery', `${name}.elf`),
     build: (output) => buildAssembly(join(folder, 'delivery', `${name}.asm`), output),
   })),

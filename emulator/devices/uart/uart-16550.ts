@@ -76,6 +76,11 @@ export class Uart16550 implements PortDevice, StatefulDevice {
   }
 
   /** Bytes that arrive on the line. */
+  /** Does the guest have itself told when a byte comes? */
+  get awaitsInput(): boolean {
+    return (this.s.interruptEnable & IER_RECEIVED) !== 0;
+  }
+
   receive(bytes: Uint8Array): void {
     for (const byte of bytes) this.s.waiting.push(byte);
     this.fill();

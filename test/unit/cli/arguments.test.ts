@@ -109,6 +109,7 @@ describe('launch configurations', () => {
     assert.deepEqual(launch, {
       name: 'n', program: 'p.elf', format: 'auto', flat: undefined, cmdline: '', modules: [], memoryBytes: 128 * 2 ** 20, cpus: 1, seed: undefined, cpu: undefined,
       mode: 'bare', stopOnEntry: true, breakOn: [], symbols: [], sourceMap: {}, maxSteps: undefined,
+      realtime: false,
     }); // prettier-ignore
   });
 

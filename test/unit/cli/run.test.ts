@@ -77,7 +77,7 @@ async function play(
   let time = 0;
   seen.status = await runMachine(
     config,
-    { maxSteps: undefined, saveAt: undefined, stats: false, ...limits },
+    { maxSteps: undefined, realtime: false, saveAt: undefined, stats: false, ...limits },
     {
       createMachine: () => {
         seen.machines++;
@@ -87,6 +87,8 @@ async function play(
         seen.out += new TextDecoder().decode(bytes);
         return Promise.resolve(!more.gone);
       },
+      interactive: false,
+      sleep: () => Promise.resolve(),
       serialInput: () => {
         const bytes = new TextEncoder().encode(input);
         input = '';

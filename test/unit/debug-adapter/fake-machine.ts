@@ -230,7 +230,7 @@ export function fakeHost(machine: Machine, onEnd: () => void = () => undefined):
   return {
     readFile: async () => new Uint8Array(16),
     createMachine: async () => machine,
-    scheduler: { now: () => performance.now(), defer: (work) => void setImmediate(work) },
+    scheduler: { now: () => performance.now(), defer: (work) => void setImmediate(work), later: (ms, work) => void setTimeout(work, ms) },
     onEnd,
   };
 }

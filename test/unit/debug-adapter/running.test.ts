@@ -23,7 +23,7 @@ function setUp(stepsPerMs: (now: number) => number, lastStep?: number) {
   const limits: number[] = [];
   const runner = new Runner(
     machine,
-    { now: () => now, defer: (work) => waiting.push(work) },
+    { now: () => now, defer: (work) => waiting.push(work), later: (_, work) => waiting.push(work) },
     breakpoints,
     new ExceptionFilters(),
     {
