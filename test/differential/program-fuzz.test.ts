@@ -16,6 +16,8 @@ const total = Number(process.env.NESTSCOPE_STEPS ?? 1e9);
 const share = process.env.NESTSCOPE_SHARE?.split('/').map(Number);
 const STEPS = 6000;
 const LONG_STEPS = 150_000;
+/** A share of a long run, in steps: a process of its own, so that none grows old. */
+const SHARE_STEPS = 20_000_000;
 /** Of each mode, where nothing else is asked for: a million in all. */
 const LEAST = 500_000;
 
@@ -69,12 +71,22 @@ describe(`random programs in both tiers (seeds from ${firstSeed})`, function () 
   if (long) {
     it(`${total} steps on every core`, async () => {
       const begun = Date.now();
-      const of = availableParallelism();
-      const shares = await Promise.all(Array.from({ length: of }, (_, i) => startShare(i, of)));
+      const cores = availableParallelism();
+      const of = Math.max(cores, Math.ceil(total / SHARE_STEPS));
+      const shares: Awaited<ReturnType<typeof startShare>>[] = [];
+      let next = 0;
+      const work = async (): Promise<void> => {
+        while (next < of) {
+          const share = await startShare(next++, of);
+          shares.push(share);
+          console.log(`      ${shares.length} of ${of} shares, ${((Date.now() - begun) / 1000).toFixed(0)} s: ${share.steps} steps, clean`);
+        }
+      };
+      await Promise.all(Array.from({ length: cores }, work));
       const sum = (key: 'steps' | 'programs' | 'interrupts' | 'regions'): number => shares.reduce((a, s) => a + s[key], 0);
       const last = Math.max(...shares.map((s) => s.last));
       console.log(
-        `      seeds ${firstSeed} to ${last}: ${sum('programs')} programs, ${sum('steps')} steps, ${sum('interrupts')} interrupts, ${sum('regions')} regions, ${((Date.now() - begun) / 1000).toFixed(0)} s on ${of} cores`,
+        `      seeds ${firstSeed} to ${last}: ${sum('programs')} programs, ${sum('steps')} steps, ${sum('interrupts')} interrupts, ${sum('regions')} regions, ${((Date.now() - begun) / 1000).toFixed(0)} s on ${cores} cores`,
       );
       assert.ok(sum('steps') >= total);
     });

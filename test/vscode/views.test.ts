@@ -85,6 +85,30 @@ describe(`Nestscope's views in VS Code ${vscode.version}`, () => {
     ok(/^14 .*page fault/i.test(gates[14]!.label), gates[14]!.label);
   });
 
+  it('shows what is pending, the interrupt controllers and every device, as they stand', async () => {
+    await editor.atEptViolation();
+    const interrupts = editor.api.views['nestscope.interrupts']!;
+    const roots = await interrupts.getChildren();
+    const named = (rows: readonly InspectedNode[], label: RegExp): InspectedNode => {
+      const row = rows.find((one) => label.test(one.label));
+      if (row === undefined) throw new Error(`${String(label)} is not among ${rows.map((one) => one.label).join(', ')}`);
+      return row;
+    };
+    for (const label of [/^Pending events/, /^Local APIC/, /^I\/O APIC/, /8259/]) named(roots, label);
+    const apic = await interrupts.getChildren(named(roots, /^Local APIC/));
+    for (const label of ['IRR', 'ISR', 'TPR', 'PPR', 'Next']) named(apic, new RegExp(`^${label}$`));
+    equal((await interrupts.getChildren(named(roots, /^I\/O APIC/))).filter(({ label }) => /^Pin \d+/.test(label)).length, 24);
+
+    const view = editor.api.views['nestscope.devices']!;
+    const devices = await view.getChildren();
+    ok(devices.length > 15, devices.map(({ label }) => label).join(', '));
+    for (const device of devices) ok((await view.getChildren(device)).length > 0, `${device.label} says nothing`);
+    // Looking moves nothing.
+    const rows = async (): Promise<string> => JSON.stringify(await editor.rows('nestscope.devices', 3));
+    equal(await rows(), await rows());
+    ok(!devices.some((device) => view.hasChanged(device)), 'nothing is marked at the first look');
+  });
+
   it('walks guest CR3 and EPT lazily, entry by entry as they stand in memory', async () => {
     const session = await editor.atEptViolation();
     const view = editor.api.views[tables]!;
