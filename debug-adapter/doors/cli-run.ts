@@ -32,6 +32,8 @@ export interface RunLimits {
 
 /** Steps in one slice: short enough for Ctrl-C and for the trace ring, which a slice must not overflow. */
 const SLICE_STEPS = 500_000;
+/** The first one is short, so that what a guest begins with is seen at once. */
+const FIRST_SLICE_STEPS = 1_000;
 const TRACED_SLICE_STEPS = 4_000;
 /** How often a guest that waits for somebody to type is asked. */
 const WAITING_MS = 8;
@@ -69,7 +71,8 @@ export async function runMachine(config: MachineConfig, limits: RunLimits, world
     instructionsBefore += sign * machine.instructions;
   };
 
-  const sliceSteps = world.trace ? TRACED_SLICE_STEPS : SLICE_STEPS;
+  const longest = world.trace ? TRACED_SLICE_STEPS : SLICE_STEPS;
+  let sliceSteps = Math.min(FIRST_SLICE_STEPS, longest);
   let end: { readonly status: number; readonly sentence?: string } | undefined;
   while (end === undefined) {
     if (machine.steps === saveAt) {
@@ -84,6 +87,7 @@ export async function runMachine(config: MachineConfig, limits: RunLimits, world
     const input = world.serialInput();
     if (input.length > 0) machine.sendSerialInput(input);
     const until = Math.min(maxSteps, saveAt > machine.steps ? saveAt : Infinity);
+    sliceSteps = Math.min(longest, 2 * sliceSteps);
     const before = { steps: machine.steps, time: machine.time };
     const stop: StopReason =
       machine.steps >= until

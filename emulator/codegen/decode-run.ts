@@ -2,11 +2,15 @@
  * Generates the decoder's fast lane: decodes a straight run of instructions whose headers are known (cpu/record-templates) into records, page
  * table and all, without TypeScript. What it does not know it leaves to isa/decode.
  */
+import { RAM_FIRST, State } from '../spec/vcpu-state';
 import { Arena, FieldKind, Rec, Template, TemplateFlag } from './record';
 import { FunctionBody, I32, I64, Op } from './wasm';
 
 /** What the fast lane returns: page offset | instructions that were left to do << 16 | why << 24. */
 export const DecodeRun = { done: 0, unknown: 1 } as const;
+
+/** Straight runs are decoded at most this far at once. */
+export const RUN = 64;
 
 const WORDS = Rec.bytes / 8;
 const OFFSETS_WORD = Rec.offset / 8;
@@ -136,4 +140,40 @@ export function decodeRunFunction(): FunctionBody {
       .op(Op.i32_or)
       .op(Op.return);
   }
+}
+
+/**
+ * Decodes the run at State.rip's page offset in the middle of generated code, where all of its headers are known or a part of it is: parameters
+ * vCPU, the page's table, offset; 1: there is a record now, 0: TypeScript must see to it (an unknown header, no room, breakpoints).
+ */
+export function decodeHereFunction(decodeRun: number): FunctionBody {
+  const f = new FunctionBody(3);
+  const [vcpu, table, offset] = [0, 1, 2];
+  const [run, at, top] = [0, 1, 2].map(() => f.local(I32));
+  const refuseIf = (): void => {
+    f.if().i32(0).op(Op.return).end();
+  };
+  f.get(vcpu).mem(Op.i32_load, State.mode).i32(0).mem(Op.i32_load, Arena.laneMode).op(Op.i32_ne);
+  refuseIf();
+  f.i32(0).mem(Op.i32_load, Arena.bottom).i32(0).mem(Op.i32_load, Arena.top).op(Op.i32_sub);
+  f.i32(0).mem(Op.i32_load, Arena.laneRoom).op(Op.i32_lt_s);
+  refuseIf();
+  f.i32(0).mem(Op.i32_load, Arena.laneRoot).get(table);
+  f.get(vcpu).mem(Op.f64_load, State.fetchHpa).op(Op.i32_trunc_f64_u).i32(RAM_FIRST).op(Op.i32_add);
+  f.get(offset).i32(RUN).call(decodeRun).tee(run).i32(0xffff).op(Op.i32_and).set(at);
+  f.get(run).i32(24).op(Op.i32_shr_u).i32(DecodeRun.done).op(Op.i32_eq).if().i32(1).op(Op.return).end();
+  f.get(at).get(offset).op(Op.i32_eq);
+  refuseIf();
+  // A part of the run: what comes behind it is looked for when control gets there.
+  f.i32(0).mem(Op.i32_load, Arena.top).set(top);
+  for (let n = 0; n < WORDS; n++) {
+    f.get(top);
+    if (n === OFFSETS_WORD) f.get(at).i32(0x10001).op(Op.i32_mul).op(Op.i64_extend_i32_u);
+    else f.i32(0).mem(Op.i64_load, Arena.linkRecord + n * 8);
+    f.mem(Op.i64_store, n * 8);
+  }
+  f.i32(0).get(top).i32(Rec.bytes).op(Op.i32_add).mem(Op.i32_store, Arena.top);
+  f.i32(1).op(Op.return);
+  f.op(Op.unreachable);
+  return f;
 }

@@ -5,7 +5,7 @@
 import { type Handler as ShapeHandler, allHandlers, traceProgram } from '../isa/shapes';
 import type { Row } from '../isa/row';
 import { State, TlbEntry } from '../spec/vcpu-state';
-import { decodeRunFunction } from './decode-run';
+import { decodeHereFunction, decodeRunFunction } from './decode-run';
 import { arithmeticFlagsFunction } from './flags';
 import { type Continuation, type InterpreterFunctions, type LowerContext, Lowering } from './lower';
 import { Exit, Handler, Rec } from './record';
@@ -44,6 +44,7 @@ const types: FunctionType[] = [
   { parameters: [I32, I32], results: [] },
   { parameters: [I32], results: [I32] },
   { parameters: [I32, I32, I32, I32, I32], results: [I32] },
+  { parameters: [I32, I32, I32], results: [I32] },
 ];
 /** What a cold handler returns: 0 next, 1 again, 2 jump to State.rip, 16 + Exit code. */
 const Cold = { next: 0, again: 1, jump: 2, exit: 16 } as const;
@@ -80,6 +81,7 @@ export function buildInterpreter(rows: readonly Row[]): InterpreterModule {
   const functions: InterpreterFunctions = { slowAccess: 0, commitStore: 1, compute: 2, segmentedAccess: 3, arithmeticFlags: 5 };
   const stringRun = 4;
   const bodies = cold.map((h) => coldFunction(h, functions));
+  const decodeRun = 7 + bodies.length;
   const bytes = encodeModule({
     types,
     imports: [
@@ -91,9 +93,10 @@ export function buildInterpreter(rows: readonly Row[]): InterpreterModule {
     ],
     functions: [
       { type: 2, body: arithmeticFlagsFunction(), export: 'arithmeticFlags' },
-      { type: 0, body: hotFunction(hot, functions, hotCount, stringRun), export: 'enter' },
+      { type: 0, body: hotFunction(hot, functions, hotCount, { stringRun, decodeHere: decodeRun + 1 }), export: 'enter' },
       ...bodies.map((body) => ({ type: 0, body })),
       { type: 3, body: decodeRunFunction(), export: 'decodeRun' },
+      { type: 4, body: decodeHereFunction(decodeRun) },
     ],
     table: bodies.map((_, i) => 7 + i),
     tableSize: bodies.length + REGION_ELEMENTS,
@@ -131,7 +134,12 @@ function coldFunction(h: ShapeHandler, functions: InterpreterFunctions): Functio
   return f;
 }
 
-function hotFunction(hot: readonly ShapeHandler[], functions: InterpreterFunctions, hotCount: number, stringRun: number): FunctionBody {
+function hotFunction(
+  hot: readonly ShapeHandler[],
+  functions: InterpreterFunctions,
+  hotCount: number,
+  { stringRun, decodeHere }: { readonly stringRun: number; readonly decodeHere: number },
+): FunctionBody {
   const f = new FunctionBody(2);
   const [vcpu, pc] = [0, 1];
   const [budget, table, code, entry, handler, count] = [0, 1, 2, 3, 4, 5].map(() => f.local(I32));
@@ -294,7 +302,11 @@ function hotFunction(hot: readonly ShapeHandler[], functions: InterpreterFunctio
   f.end();
   recordAt(linear);
   f.tee(entry).op(Op.i32_eqz).if();
+  f.get(vcpu).get(table).get(linear).op(Op.i32_wrap_i64).i32(0xfff).op(Op.i32_and).call(decodeHere).op(Op.i32_eqz).if();
   leaveAt(Exit.decode);
+  f.end();
+  recordAt(linear);
+  f.set(entry);
   f.end();
   f.get(entry).set(pc);
   countEntry();

@@ -32,6 +32,12 @@ export const Arena = {
   top: ARENA_FIRST + 64,
   /** i32: first byte of tables and lines. */
   bottom: ARENA_FIRST + 68,
+  /** i32: mode word for which generated code may decode by itself (codegen/decode-run decodeHere), -1: none. */
+  laneMode: ARENA_FIRST + 72,
+  /** i32: root of that mode's tree of headers. */
+  laneRoot: ARENA_FIRST + 76,
+  /** i32: what must lie between \`top\` and \`bottom\` for a run to fit. */
+  laneRoom: ARENA_FIRST + 80,
   /** A link record as it is copied. */
   linkRecord: ARENA_FIRST + 128,
   emptyLine: ARENA_FIRST + 256,

@@ -3,7 +3,7 @@
  * when the page is written. Derived state: it can be thrown away at any time without the guest noticing.
  */
 import type { InterpreterExports, InterpreterModule } from '../codegen/interpreter';
-import { DecodeRun } from '../codegen/decode-run';
+import { DecodeRun, RUN } from '../codegen/decode-run';
 import { Arena, Handler, Rec } from '../codegen/record';
 import { type DecodeMode, type Decoded, type OpcodeTable, decode } from '../isa/decode';
 import type { Instruction } from '../isa/instruction';
@@ -18,8 +18,6 @@ import { RecordTemplates } from './record-templates';
 const HOT_AFTER = 200;
 /** Headers that are remembered. */
 const MAX_TEMPLATES = 40_000;
-/** Straight runs are decoded at most this far at once. */
-const RUN = 64;
 /** What a run may need: two records for each instruction, a link, the lines it lies in, a table. */
 const RUN_ROOM = (RUN + 2) * 2 * Rec.bytes + 24 * Arena.lineBytes + Arena.tableBytes;
 /**
@@ -48,7 +46,7 @@ export class CodeCache {
   resets = 0;
   /** Compiled regions, which stand on the records. */
   regions: CompiledCode | undefined;
-  private limit = FIRST_BYTES;
+  private limitBytes = 0;
   /** Bytes that were taken, and steps, when memory was looked at last. */
   private usedThen = 0;
   private stepsThen = 0;
@@ -74,9 +72,20 @@ export class CodeCache {
   ) {
     this.emitter = new RecordEmitter(memory, interpreter, hotAfter);
     this.templates = new RecordTemplates(memory);
+    this.limit = FIRST_BYTES;
+    this.memory.i32[Arena.laneMode >> 2] = -1;
     this.emitter.bareAt(Arena.linkRecord, Handler.link, 0, 0);
     this.reset();
     memory.codeWatcher = { written: (hpa, length) => this.written(hpa, length) };
+  }
+
+  /** Bytes of the arena that may be taken. */
+  private get limit(): number {
+    return this.limitBytes;
+  }
+  private set limit(bytes: number) {
+    this.limitBytes = bytes;
+    this.memory.i32[Arena.laneRoom >> 2] = Arena.end - Arena.first + RUN_ROOM - bytes;
   }
 
   /** Throws all decoded code away, and the marks on pages that held some. */
@@ -181,6 +190,9 @@ export class CodeCache {
     if (table === 0) return;
     const origin = RAM_FIRST + hpaPage;
     const root = this.templates.root(codeModeOf(mode));
+    // From here on generated code decodes what it knows of this mode by itself, but for breakpoints.
+    this.memory.i32[Arena.laneMode >> 2] = this.breakpointOffsets.size === 0 ? mode : -1;
+    this.memory.i32[Arena.laneRoot >> 2] = root;
     let at = offset;
     let left = RUN;
     for (;;) {
@@ -250,6 +262,7 @@ export class CodeCache {
     this.regions?.reset();
     const { u16 } = this.memory;
     this.breakpointOffsets = new Set(offsets);
+    this.memory.i32[Arena.laneMode >> 2] = -1;
     for (const { table } of this.pages)
       for (let offset = 0; offset < 4096; offset++) {
         const record = this.recordAt(table, offset);

@@ -3,7 +3,7 @@
  * to the interpreter, or to be made by itself) leaves no trace: the instruction must meet the same entries when it is made again.
  */
 import { State, TlbEntry } from '../spec/vcpu-state';
-import { entryGpa, entryPage, globalGroups, pageShifts } from './tlb';
+import { entryGpa, entryPage, globalGroup, pageShift, setPageFacts } from './tlb';
 import type { VcpuRegisters } from './vcpu-registers';
 
 /** Entries that one access may fill: it lies in two pages at the most. */
@@ -23,16 +23,15 @@ function copyEntry(cpu: VcpuRegisters, i: number, to: TlbEntryCopy): void {
   for (let n = 0; n < to.words.length; n++) to.words[n] = cpu.i32[o + n];
   to.page = entryPage(cpu, i);
   to.gpa = entryGpa(cpu, i);
-  to.shift = pageShifts(cpu)[i];
-  to.group = globalGroups(cpu)[i];
+  to.shift = pageShift(cpu, i);
+  to.group = globalGroup(cpu, i);
 }
 function putEntryBack(cpu: VcpuRegisters, i: number, from: TlbEntryCopy): void {
   const o = (State.tlb + i * TlbEntry.stride) >> 2;
   for (let n = 0; n < from.words.length; n++) cpu.i32[o + n] = from.words[n];
   cpu.f64[(State.tlbPage >> 3) + i] = from.page;
   cpu.f64[(State.tlbGpa >> 3) + i] = from.gpa;
-  pageShifts(cpu)[i] = from.shift;
-  globalGroups(cpu)[i] = from.group;
+  setPageFacts(cpu, i, from.shift, from.group);
 }
 
 export class TlbJournal {

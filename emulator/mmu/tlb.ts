@@ -14,8 +14,12 @@ const MAP_STRIDE = 24;
 const SHIFT_TABLE = 0xb000;
 /** Byte per entry: the group of global pages that it belongs to, 0: its page is not global. */
 const GROUP_TABLE = 0xb400;
-export const pageShifts = (cpu: VcpuRegisters): Uint8Array => new Uint8Array(cpu.u32.buffer, cpu.base + SHIFT_TABLE, TlbEntry.count);
-export const globalGroups = (cpu: VcpuRegisters): Uint8Array => new Uint8Array(cpu.u32.buffer, cpu.base + GROUP_TABLE, TlbEntry.count);
+export const pageShift = (cpu: VcpuRegisters, i: number): number => cpu.u8[SHIFT_TABLE + i];
+export const globalGroup = (cpu: VcpuRegisters, i: number): number => cpu.u8[GROUP_TABLE + i];
+export function setPageFacts(cpu: VcpuRegisters, i: number, shift: number, group: number): void {
+  cpu.u8[SHIFT_TABLE + i] = shift;
+  cpu.u8[GROUP_TABLE + i] = group;
+}
 
 export const TagKind = { read: TlbEntry.read, write: TlbEntry.write, fetch: TlbEntry.fetch } as const;
 export type TagKind = (typeof TagKind)[keyof typeof TagKind];
@@ -129,15 +133,13 @@ export function claimEntry(
   cpu.i32[o + (TlbEntry.addend >> 2)] = addend;
   cpu.f64[pages] = hpaPage;
   cpu.f64[(State.tlbGpa >> 3) + i] = gpaPage;
-  pageShifts(cpu)[i] = shift;
-  globalGroups(cpu)[i] = global ? cpu.i32[State.globalGroup >> 2] : 0;
+  setPageFacts(cpu, i, shift, global ? cpu.i32[State.globalGroup >> 2] : 0);
 }
 
 /** INVLPG: every entry made from the page that holds the address, in all contexts (the manual allows more than the one context). */
 export function invalidatePage(cpu: VcpuRegisters, lo: number, hi: number): void {
-  const shifts = pageShifts(cpu);
   for (let i = 0; i < TlbEntry.count; i++) {
-    const shift = shifts[i];
+    const shift = pageShift(cpu, i);
     if (shift <= 12 && i !== tlbIndex(lo)) continue;
     const o = (State.tlb + i * TlbEntry.stride) >> 2;
     for (const kind of [TlbEntry.read, TlbEntry.write, TlbEntry.fetch]) {
@@ -269,7 +271,7 @@ export function selectContext(cpu: VcpuRegisters): void {
  * new context. Protection keys make the rights differ between contexts; with them every context walks for itself.
  */
 export function adoptGlobal(cpu: VcpuRegisters, i: number, kind: TagKind, pageLo: number, hi: number, context: number): boolean {
-  const group = globalGroups(cpu)[i];
+  const group = globalGroup(cpu, i);
   if (group === 0 || group !== cpu.i32[State.globalGroup >> 2] || keysOn(cpu)) return false;
   const o = (State.tlb + i * TlbEntry.stride + kind) >> 2;
   const low = cpu.i32[o];

@@ -13,6 +13,7 @@ export interface CpuStop {
 }
 
 export class VcpuRegisters {
+  readonly u8: Uint8Array;
   readonly i32: Int32Array;
   readonly u32: Uint32Array;
   readonly i64: BigInt64Array;
@@ -30,6 +31,7 @@ export class VcpuRegisters {
     private readonly arithmeticFlags: (base: number) => number,
   ) {
     const b = memory.memory.buffer;
+    this.u8 = new Uint8Array(b, base, 0x20000);
     this.i32 = new Int32Array(b, base, 0x20000 / 4);
     this.u32 = new Uint32Array(b, base, 0x20000 / 4);
     this.i64 = new BigInt64Array(b, base, 0x20000 / 8);

@@ -15,6 +15,15 @@ slots: resq SLOTS
 section .text
 main:
     call idt_init
+    ; The first GiB in all: the generated code may be long.
+    mov edi, boot_pd
+    mov eax, PAGE_PRESENT | PAGE_WRITABLE | PAGE_LARGE
+.next_page:
+    mov [rdi], rax
+    add edi, 8
+    add eax, 2 << 20
+    cmp edi, boot_pd + 512 * 8
+    jb .next_page
     print "cold: begin", 10
     xor eax, eax
     xor ecx, ecx
