@@ -3,7 +3,7 @@ import type { MachineConfig } from './api';
 import type { EntryState } from './boot/entry-state';
 import { loadImage } from './boot/load-image';
 import type { InterpreterExports } from './codegen/interpreter';
-import { createCallbacks, createRegionCallbacks } from './cpu/callbacks';
+import { type Passing, createCallbacks, createRegionCallbacks } from './cpu/callbacks';
 import { CodeCache } from './cpu/code-cache';
 import { Cpu } from './cpu/cpu';
 import { instantiateInterpreter } from './cpu/interpreter-instance';
@@ -40,6 +40,7 @@ export interface MachineParts {
   readonly code: CodeCache;
   readonly regions: Regions;
   readonly generated: InterpreterExports;
+  readonly passing: Passing;
   /** The state in which the loaded image is entered. */
   readonly entry: EntryState;
 }
@@ -57,14 +58,15 @@ export async function buildParts(config: MachineConfig): Promise<MachineParts> {
   const mmu = new Mmu(memory);
   const cpus: Cpu[] = [];
   const cpuAt = (base: number): Cpu => cpus[(base - VCPU_FIRST) / VCPU_STRIDE];
-  const { exports, module } = await instantiateInterpreter(memory, createCallbacks(mmu, cpuAt));
+  const passing: Passing = { handler: undefined };
+  const { exports, module } = await instantiateInterpreter(memory, createCallbacks(mmu, cpuAt, passing));
   for (let n = 0; n < count; n++)
     cpus.push(new Cpu(n, memory.vcpuBase(n), memory, model, (base) => exports.arithmeticFlags(base), mmu, count));
   const code = new CodeCache(memory, mmu, new OpcodeTable(instructionRows), module, exports, model.features, () => cpus, config.hotAfter);
   const regions = new Regions(memory, code, module, exports, createRegionCallbacks(mmu, cpuAt));
   regions.enabled = config.tier !== 'interpreter';
   code.regions = regions;
-  const machine = { memory, mmu, cpus, code, regions, generated: exports };
+  const machine = { memory, mmu, cpus, code, regions, generated: exports, passing };
   if (!hosted) return { ...machine, guestMemory: memory, entry: fill(memory, config, model, count) };
   const frames = new FrameTable(memory.ramBytes);
   const guest = new GuestMemory(memory, frames, guestBytes, createEpt01Root(memory, frames));

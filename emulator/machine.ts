@@ -155,7 +155,9 @@ class EmulatedMachine implements Machine {
       observer: this.parts.host === undefined ? this.guestObserver() : this.hardwareObserver(),
     });
     this.vmx = vmx;
-    this.parts.mmu.apicAccesses = vmx.apicAccesses;
+    const { mmu, code, passing } = this.parts;
+    mmu.apicAccesses = vmx.apicAccesses;
+    passing.handler = (cpu, record) => !mmu.watchpoints.on && vmx.accessInPassing(cpu, code.instructionAt(record));
     const ports: CpuPorts = {
       io: this.platform.io,
       clock,

@@ -20,6 +20,8 @@ export interface InterpreterImports {
   stringRun(base: number, packed: number): number;
   commitStore(base: number, slot: number): void;
   compute(base: number, name: number): number;
+  /** The system instruction of a record, where it can be carried out in passing: 1 done, 0 nothing has happened (Exit.system). */
+  inPassing(base: number, record: number): number;
 }
 export interface InterpreterExports {
   /** Runs from State.rip for at most State.budget steps; returns an Exit code. */
@@ -77,11 +79,12 @@ export function buildInterpreter(rows: readonly Row[]): InterpreterModule {
   [...hot, ...cold].forEach((h, i) => handlers.set(h.key, Handler.first + i));
   const hotCount = Handler.first + hot.length;
 
-  // Function index space: imports 0..4, then flags, enter, cold handlers.
-  const functions: InterpreterFunctions = { slowAccess: 0, commitStore: 1, compute: 2, segmentedAccess: 3, arithmeticFlags: 5 };
-  const stringRun = 4;
+  // Function index space: imports 0..5, then flags, enter, cold handlers.
+  const functions: InterpreterFunctions = { slowAccess: 0, commitStore: 1, compute: 2, segmentedAccess: 3, arithmeticFlags: 6 };
+  const [stringRun, inPassing] = [4, 5];
   const bodies = cold.map((h) => coldFunction(h, functions));
-  const decodeRun = 7 + bodies.length;
+  const firstBody = functions.arithmeticFlags + 2;
+  const decodeRun = firstBody + bodies.length;
   const bytes = encodeModule({
     types,
     imports: [
@@ -90,15 +93,16 @@ export function buildInterpreter(rows: readonly Row[]): InterpreterModule {
       { name: 'compute', type: 0 },
       { name: 'segmentedAccess', type: 0 },
       { name: 'stringRun', type: 0 },
+      { name: 'inPassing', type: 0 },
     ],
     functions: [
       { type: 2, body: arithmeticFlagsFunction(), export: 'arithmeticFlags' },
-      { type: 0, body: hotFunction(hot, functions, hotCount, { stringRun, decodeHere: decodeRun + 1 }), export: 'enter' },
+      { type: 0, body: hotFunction(hot, functions, hotCount, { stringRun, inPassing, decodeHere: decodeRun + 1 }), export: 'enter' },
       ...bodies.map((body) => ({ type: 0, body })),
       { type: 3, body: decodeRunFunction(), export: 'decodeRun' },
       { type: 4, body: decodeHereFunction(decodeRun) },
     ],
-    table: bodies.map((_, i) => 7 + i),
+    table: bodies.map((_, i) => firstBody + i),
     tableSize: bodies.length + REGION_ELEMENTS,
     exportTable: 'table',
   });
@@ -138,7 +142,7 @@ function hotFunction(
   hot: readonly ShapeHandler[],
   functions: InterpreterFunctions,
   hotCount: number,
-  { stringRun, decodeHere }: { readonly stringRun: number; readonly decodeHere: number },
+  { stringRun, inPassing, decodeHere }: { readonly stringRun: number; readonly inPassing: number; readonly decodeHere: number },
 ): FunctionBody {
   const f = new FunctionBody(2);
   const [vcpu, pc] = [0, 1];
@@ -185,7 +189,15 @@ function hotFunction(
       f.get(vcpu).mem(Op.i64_load, State.pageIp).get(pc).mem(Op.i64_load16_u, Rec.offset).op(Op.i64_add).set(ip).br('GOTO');
     },
     [Handler.breakpoint]: () => to.exit(Exit.breakpoint),
-    [Handler.system]: () => to.exit(Exit.system),
+    [Handler.system]: () => {
+      // The last step of a slice, and a single one, goes the long way: something may be asked for behind it.
+      f.get(budget).if();
+      f.get(vcpu).get(pc).call(inPassing).if();
+      // A run of records ends with a system instruction.
+      f.get(vcpu).mem(Op.i64_load, State.pageIp).get(pc).mem(Op.i64_load16_u, Rec.nextOffset).op(Op.i64_add).set(ip).br('GOTO');
+      f.end().end();
+      to.exit(Exit.system);
+    },
     [Handler.cross]: () => to.exit(Exit.cross),
     [Handler.region]: () => {
       giveBack();

@@ -8,18 +8,27 @@ import type { Cpu } from './cpu';
 import { segmentLinear } from './operands';
 import { stringRun } from './string-runs';
 
+/** What carries out a record's system instruction in the middle of generated code, where it can; wiring. */
+export interface Passing {
+  handler: ((cpu: Cpu, record: number) => boolean) | undefined;
+}
+
 /** The same for compiled regions, whose accesses outside plain RAM the interpreter carries out. */
 export function createRegionCallbacks(mmu: Mmu, cpuAt: (base: number) => Cpu): InterpreterImports {
-  return { ...createCallbacks(mmu, cpuAt), slowAccess: (base, packed) => mmu.slowAccess(cpuAt(base), packed, true) };
+  return {
+    ...createCallbacks(mmu, cpuAt, { handler: undefined }),
+    slowAccess: (base, packed) => mmu.slowAccess(cpuAt(base), packed, true),
+  };
 }
 
 /** @param cpuAt the vCPU whose state lies at a base address. */
-export function createCallbacks(mmu: Mmu, cpuAt: (base: number) => Cpu): InterpreterImports {
+export function createCallbacks(mmu: Mmu, cpuAt: (base: number) => Cpu, passing: Passing): InterpreterImports {
   return {
     slowAccess: (base, packed) => mmu.slowAccess(cpuAt(base), packed),
     segmentedAccess: (base, packed) => segmentedAccess(mmu, cpuAt(base), packed),
     commitStore: (base, slot) => mmu.commitStore(cpuAt(base), slot),
     stringRun: (base, packed) => stringRun(cpuAt(base), packed),
+    inPassing: (base, record) => (passing.handler?.(cpuAt(base), record) ? 1 : 0),
     compute: (base, name) => (divide(cpuAt(base), name === ComputeName.divS128) ? 1 : 0),
   };
 }

@@ -6,6 +6,7 @@ import type { Cpu } from '../cpu/cpu';
 import { segmentLinear } from '../cpu/operands';
 import { Outcome } from '../cpu/outcome';
 import type { VmxInstruction } from '../cpu/ports';
+import type { Instruction } from '../isa/instruction';
 import { State } from '../spec/vcpu-state';
 import { VmError } from '../spec/vm-instruction-errors';
 import { Field, SHADOW_INDICATOR, VMCS_REVISION, type VmcsField } from '../spec/vmcs-fields';
@@ -15,6 +16,7 @@ import { secondaryControls } from './intercepts';
 import { Vmcs } from './vmcs';
 import { vmFailInvalid, vmFailValidIn, vmSucceed } from './vm-flags';
 import { currentPointer, currentVmcs, type VmxContext } from './vmx-context';
+import { VmxMode } from './vmx-state';
 
 /** Field encodings that the bitmaps have bits for. */
 const BITMAP_ENCODINGS = 0x8000n;
@@ -111,6 +113,35 @@ function vmwrite(vmx: VmxContext, cpu: Cpu, insn: VmxInstruction, vmcs: Vmcs, si
   vmSucceed(cpu);
   return Outcome.next;
 }
+
+/**
+ * VMREAD and VMWRITE between registers in 64-bit code in VMX root operation, as generated code asks in passing; they are most of what a
+ * hypervisor's exit handler is made of. False: nothing has happened, and the instruction goes the long way (all that fails or faults does).
+ */
+export function accessInPassing(vmx: VmxContext, cpu: Cpu, insn: Instruction): boolean {
+  const { opcode, reg, rm } = insn;
+  const write = opcode === VMWRITE;
+  if ((!write && opcode !== VMREAD) || insn.mod !== 3 || insn.system !== 'VMX') return false;
+  if (cpu.get32(State.vmxMode) !== VmxMode.root || cpu.cpl !== 0 || !cpu.code64 || currentPointer(cpu) < 0) return false;
+  const encoding = encodingIn(cpu, reg, 8);
+  if (encoding < 0 || isHigh(encoding)) return false;
+  const field = vmx.capabilities.fields.get(encoding);
+  if (field === undefined) return false;
+  const vmcs = currentVmcs(vmx, cpu);
+  if (write) {
+    if (field.type === 'read-only') return false;
+    vmcs.setMasked(field, cpu.u32[rm * 2], cpu.u32[rm * 2 + 1]);
+    vmcs.noteWritten();
+    noteFieldWrite(cpu, field);
+  } else {
+    cpu.u32[rm * 2] = vmcs.u32(field);
+    cpu.u32[rm * 2 + 1] = vmcs.high32(field);
+  }
+  vmSucceed(cpu);
+  return true;
+}
+const VMREAD = 0x0f78;
+const VMWRITE = 0x0f79;
 
 function source(cpu: Cpu, insn: VmxInstruction, size: number): bigint | undefined {
   const linear = segmentLinear(cpu, insn.segment, insn.effectiveAddress, size, false);

@@ -5,6 +5,7 @@
 import type { Cpu } from '../cpu/cpu';
 import { Outcome } from '../cpu/outcome';
 import type { BoundaryStage, ClockPort, InterruptPort, VmxInstruction, VmxPort } from '../cpu/ports';
+import type { Instruction } from '../isa/instruction';
 import type { PhysicalMemory } from '../memory/physical-memory';
 import { type ApicAccessPage, ApicAccessType } from '../mmu/apic-access-page';
 import type { CpuModel } from '../spec/cpu-model';
@@ -29,6 +30,7 @@ import { leaveVmxForSmm, returnToVmxFromSmm } from './system-management';
 import { VirtualApic } from './virtual-apic';
 import { Vmcs } from './vmcs';
 import { convertToException } from './virtualization-exception';
+import { accessInPassing } from './vmcs-access';
 import { currentVmcs, type VmxContext } from './vmx-context';
 import { GuestFact, MonitorTrap, VmxMode, VmxState } from './vmx-state';
 
@@ -49,6 +51,8 @@ export interface Vmx extends VmxPort {
   guestTsc(cpu: Cpu, tsc: bigint): bigint;
   /** What the MMU asks about accesses to the APIC-access page. */
   readonly apicAccesses: ApicAccessPage;
+  /** See vmcs-access. */
+  accessInPassing(cpu: Cpu, insn: Instruction): boolean;
   /** Instructions that are #UD in VMX non-root operation because their enabling control is 0. */
   disabledByControls(cpu: Cpu, name: 'RDTSCP' | 'INVPCID' | 'XSAVES' | 'XRSTORS'): boolean;
 }
@@ -97,6 +101,10 @@ class VmxImplementation implements Vmx {
     if (decision === undefined) return false;
     commitExit(this.context, cpu, decision);
     return true;
+  }
+
+  accessInPassing(cpu: Cpu, insn: Instruction): boolean {
+    return accessInPassing(this.context, cpu, insn);
   }
 
   execute(cpu: Cpu, instruction: VmxInstruction): Outcome {

@@ -40,7 +40,7 @@ export async function createVectorMachine(tier: 'interpreter' | 'jit' = 'interpr
   const cpus: Cpu[] = [];
   const interpreter = await instantiateInterpreter(
     memory,
-    createCallbacks(mmu, () => cpus[0]),
+    createCallbacks(mmu, () => cpus[0], { handler: undefined }),
   );
   const cpu = new Cpu(0, memory.vcpuBase(0), memory, defaultCpuModel, (base) => interpreter.exports.arithmeticFlags(base), mmu);
   cpus.push(cpu);
