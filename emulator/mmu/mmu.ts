@@ -4,17 +4,17 @@
  */
 import { Right, eptFormat, guestPae, pdpteAddress, pdpteReserved } from '../spec/paging';
 import { EptViolation } from '../spec/ept';
-import { Mode, RAM_FIRST, Seg, State, TlbEntry } from '../spec/vcpu-state';
+import { RAM_FIRST, State, TlbEntry } from '../spec/vcpu-state';
 import { PageFlag, type PhysicalMemory } from '../memory/physical-memory';
 import { breakpointsEnabled, dataBreakpoints, watchedPages } from './breakpoint-registers';
 import { type ApicAccessPage, ApicAccessType, apicExit, guestPhysicalApicExit, onApicAccessPage, redirected } from './apic-access-page';
 import { EptAccess, pageDetails } from './ept-access';
 import { lineMasked } from './address-line-20';
-import { FLAT_CODE, FLAT_DATA, isFlat } from './flat-segments';
 import { type GuestPaging, guestPaging, pageFaultCode, pagingFacts, rightsFor, smapEnforced } from './guest-access';
 import { TagKind, adoptGlobal, claimEntry, entryGpa, entryPage, flushAllContexts, flushNonGlobal, flushPcid, flushVpid, invalidatePage, selectContext, setTag, slowPage, slowWrites, SMAP_CLASS, tagIsSlow, tagMatches, tlbIndex, USER_CLASS } from './tlb'; // prettier-ignore
 import { gather, readPhysical, scatter, writePhysical } from './physical-access';
 import { TlbJournal } from './tlb-journal';
+import { recomputeMode } from './mode-word';
 import type { VcpuRegisters } from './vcpu-registers';
 import { type AccessPlace, Watchpoints } from './watchpoints';
 import { type TableMemory, WalkResult, Walker } from './walk';
@@ -84,41 +84,10 @@ export class Mmu implements CheckedAccess {
 
   // Mode ------------------------------------------------------------------------------------------------------------
 
-  /** Recomputes the mode word, TLB contexts and IP mask from the registers; forgets the fetch page when any of them changed. */
+  /** See mode-word. */
   modeChanged(cpu: VcpuRegisters): void {
     selectContext(cpu);
-    const long = cpu.longMode;
-    const cs = cpu.segmentAccess(Seg.cs);
-    const code64 = long && (cs & 0x2000) !== 0;
-    const protectedMode = (cpu.u32[State.cr0 >> 2] & 1) !== 0;
-    const ss = cpu.segmentAccess(Seg.ss);
-    let mode = 0;
-    if (code64) mode |= Mode.code64;
-    else if (cs & 0x4000) mode |= Mode.code32;
-    if (long) mode |= Mode.longMode;
-    if (protectedMode) mode |= Mode.protectedMode;
-    if (!code64 && ss & 0x4000) mode |= Mode.stack32;
-    if (!code64 && isFlat(cpu, Seg.cs, FLAT_CODE) && [Seg.ss, Seg.ds, Seg.es].every((n) => isFlat(cpu, n, FLAT_DATA))) mode |= Mode.flat;
-    const flat32 = Mode.flat | Mode.code32 | Mode.stack32;
-    const segmented = !code64 && (mode & flat32) !== flat32;
-    if (segmented) mode |= Mode.segmented;
-    const csBase = code64 ? 0n : cpu.segmentBase(Seg.cs);
-    const csLimit = code64 ? -1 : cpu.segmentLimit(Seg.cs) | 0;
-    const index = cpu.i32[State.contextIndex >> 2];
-    const user = cpu.cpl === 3 ? 1 : 0;
-    const wp = cpu.u32[State.cr0 >> 2] & 0x10000 ? 2 : 0;
-    const smap = user === 0 && smapEnforced(cpu, false) ? SMAP_CLASS : 0;
-    const data = index * 16 + user + wp + smap;
-    const fetch = index * 16 + 8 + user + (code64 ? 2 : 0) + (segmented ? 4 : 0);
-    const moved = cpu.get64(State.csBase) !== csBase || cpu.i32[State.csLimit >> 2] !== csLimit;
-    if (moved || mode !== cpu.i32[State.mode >> 2] || fetch !== cpu.i32[State.contextFetch >> 2]) cpu.set64(State.fetchPage, 1n);
-    cpu.set64(State.csBase, csBase);
-    cpu.set32(State.csLimit, csLimit);
-    cpu.set32(State.mode, mode);
-    cpu.set64(State.canonicalShift, cpu.i32[State.cr4 >> 2] & CR4_LA57 ? 7n : 16n);
-    cpu.set64(State.contextData, BigInt(data));
-    cpu.set64(State.contextFetch, BigInt(fetch));
-    cpu.set64(State.ipMask, code64 ? 0xffff_ffff_ffff_ffffn : 0xffff_ffffn);
+    recomputeMode(cpu);
   }
 
   /** Drops everything that is cached for the current VPID, global pages included (VM entry and exit without VPID). */

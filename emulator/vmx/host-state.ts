@@ -3,12 +3,13 @@
  */
 import type { Cpu } from '../cpu/cpu';
 import { paePaging } from '../mmu/guest-access';
-import { Seg, State } from '../spec/vcpu-state';
+import { SEGMENT_STRIDE, Seg, SegmentState, State } from '../spec/vcpu-state';
 import { Field } from '../spec/vmcs-fields';
 import { ExitControl, Secondary } from '../spec/vmx-controls';
 import { clearEptState } from './ept-state';
 import { CR0_KEPT, loadSlot, setLongMode } from './guest-state';
 import { secondaryControls } from './intercepts';
+import { copyTable, narrow, wide } from './register-copies';
 import type { Vmcs } from './vmcs';
 import { GuestFact, MonitorTrap, VmxMode, VmxState } from './vmx-state';
 
@@ -22,6 +23,32 @@ const CR4_PAE = 0x20;
 const CR4_PCIDE = 0x2_0000;
 const BLOCKING_BY_NMI = 8;
 
+const segmentSlot = (segment: number): number => State.segment + segment * SEGMENT_STRIDE;
+const selector = (segment: number): number => segmentSlot(segment) + SegmentState.selector;
+const base = (segment: number): number => segmentSlot(segment) + SegmentState.base;
+/** What every exit loads as it is. */
+const LOADED = copyTable([
+  wide(State.cr3, Field.hostCr3),
+  wide(State.cr4, Field.hostCr4),
+  wide(State.sysenterCs, Field.hostIa32SysenterCs),
+  wide(State.sysenterEsp, Field.hostIa32SysenterEsp),
+  wide(State.sysenterEip, Field.hostIa32SysenterEip),
+  narrow(selector(Seg.cs), Field.hostCsSelector),
+  narrow(selector(Seg.ss), Field.hostSsSelector),
+  narrow(selector(Seg.ds), Field.hostDsSelector),
+  narrow(selector(Seg.es), Field.hostEsSelector),
+  narrow(selector(Seg.fs), Field.hostFsSelector),
+  wide(base(Seg.fs), Field.hostFsBase),
+  narrow(selector(Seg.gs), Field.hostGsSelector),
+  wide(base(Seg.gs), Field.hostGsBase),
+  narrow(selector(Seg.tr), Field.hostTrSelector),
+  wide(base(Seg.tr), Field.hostTrBase),
+  wide(State.gdtrBase, Field.hostGdtrBase),
+  wide(State.idtrBase, Field.hostIdtrBase),
+  wide(State.rip, Field.hostRip),
+  wide(State.gpr + 4 * 8, Field.hostRsp),
+]);
+
 /** False: a PDPTE of the host has reserved bits set, which is a VMX abort. @param byNmi the exit was caused by an NMI, which blocks NMIs in the host. */
 export function loadHostState(cpu: Cpu, vmcs: Vmcs, byNmi: boolean): boolean {
   const exit = vmcs.u32(Field.primaryVmExitControls);
@@ -32,38 +59,26 @@ export function loadHostState(cpu: Cpu, vmcs: Vmcs, byNmi: boolean): boolean {
   // Control registers, debug registers, MSRs
   cpu.u32[State.cr0 >> 2] = (vmcs.u32(Field.hostCr0) & ~CR0_KEPT) | (cpu.u32[State.cr0 >> 2] & CR0_KEPT);
   cpu.u32[(State.cr0 >> 2) + 1] = 0;
-  loadSlot(cpu, State.cr3, vmcs, Field.hostCr3);
-  loadSlot(cpu, State.cr4, vmcs, Field.hostCr4);
+  vmcs.load(cpu.u32, LOADED);
   if (host64) cpu.u32[State.cr4 >> 2] |= CR4_PAE;
   else cpu.u32[State.cr4 >> 2] &= ~CR4_PCIDE;
   cpu.set64(State.dr + 56, 0x400n);
   cpu.set64(State.debugctl, 0n);
-  loadSlot(cpu, State.sysenterCs, vmcs, Field.hostIa32SysenterCs);
-  loadSlot(cpu, State.sysenterEsp, vmcs, Field.hostIa32SysenterEsp);
-  loadSlot(cpu, State.sysenterEip, vmcs, Field.hostIa32SysenterEip);
   setLongMode(cpu, host64, true);
   if (exit & ExitControl.loadIa32Pat) loadSlot(cpu, State.pat, vmcs, Field.hostIa32Pat);
   if (exit & ExitControl.loadIa32Efer) loadSlot(cpu, State.efer, vmcs, Field.hostIa32Efer);
 
   // Segment and descriptor-table registers
-  const fsBase = vmcs.u64(Field.hostFsBase);
-  const gsBase = vmcs.u64(Field.hostGsBase);
-  cpu.setSegment(Seg.cs, vmcs.u32(Field.hostCsSelector), 0n, FULL_LIMIT, host64 ? CODE64 : CODE32);
-  loadData(cpu, Seg.ss, vmcs.u32(Field.hostSsSelector), 0n);
-  loadData(cpu, Seg.ds, vmcs.u32(Field.hostDsSelector), 0n);
-  loadData(cpu, Seg.es, vmcs.u32(Field.hostEsSelector), 0n);
-  loadData(cpu, Seg.fs, vmcs.u32(Field.hostFsSelector), fsBase);
-  loadData(cpu, Seg.gs, vmcs.u32(Field.hostGsSelector), gsBase);
-  cpu.setSegment(Seg.tr, vmcs.u32(Field.hostTrSelector), vmcs.u64(Field.hostTrBase), 0x67, BUSY_TSS);
+  clearBase(cpu, Seg.cs);
+  setRights(cpu, Seg.cs, FULL_LIMIT, host64 ? CODE64 : CODE32);
+  for (const segment of WITHOUT_BASE) clearBase(cpu, segment);
+  for (const segment of DATA_SEGMENTS) loadData(cpu, segment);
+  setRights(cpu, Seg.tr, 0x67, BUSY_TSS);
   cpu.setSegment(Seg.ldtr, 0, 0n, 0, UNUSABLE);
-  loadSlot(cpu, State.gdtrBase, vmcs, Field.hostGdtrBase);
   cpu.set32(State.gdtrLimit, 0xffff);
-  loadSlot(cpu, State.idtrBase, vmcs, Field.hostIdtrBase);
   cpu.set32(State.idtrLimit, 0xffff);
 
   // RIP, RSP, RFLAGS
-  loadSlot(cpu, State.rip, vmcs, Field.hostRip);
-  loadSlot(cpu, State.gpr + 4 * 8, vmcs, Field.hostRsp);
   if (!host64) cpu.u32[((State.gpr + 4 * 8) >> 2) + 1] = 0;
   cpu.flags = 2;
   cpu.setCpl(0);
@@ -101,6 +116,16 @@ export function loadHostState(cpu: Cpu, vmcs: Vmcs, byNmi: boolean): boolean {
 }
 
 /** A null selector makes the register unusable; its base is loaded all the same. */
-function loadData(cpu: Cpu, segment: number, selector: number, base: bigint): void {
-  cpu.setSegment(segment, selector, base, FULL_LIMIT, selector === 0 ? UNUSABLE : DATA);
+function loadData(cpu: Cpu, segment: number): void {
+  setRights(cpu, segment, FULL_LIMIT, cpu.i32[selector(segment) >> 2] === 0 ? UNUSABLE : DATA);
 }
+function setRights(cpu: Cpu, segment: number, limit: number, access: number): void {
+  cpu.i32[(segmentSlot(segment) + SegmentState.limit) >> 2] = limit;
+  cpu.i32[(segmentSlot(segment) + SegmentState.access) >> 2] = access;
+}
+function clearBase(cpu: Cpu, segment: number): void {
+  cpu.i32[base(segment) >> 2] = 0;
+  cpu.i32[(base(segment) >> 2) + 1] = 0;
+}
+const WITHOUT_BASE = [Seg.ss, Seg.ds, Seg.es];
+const DATA_SEGMENTS = [Seg.ss, Seg.ds, Seg.es, Seg.fs, Seg.gs];

@@ -6,6 +6,7 @@ import type { PhysicalMemory } from '../memory/physical-memory';
 import { RAM_FIRST } from '../spec/vcpu-state';
 import { SHADOW_INDICATOR, VmcsRegion, type VmcsField } from '../spec/vmcs-fields';
 import { changeBit } from './changes';
+import { type CopyTable, loadCopies, saveCopies } from './register-copies';
 
 /** What intercepts and checks need of a VMCS; recording readers and nested VMCSs implement it too. */
 export interface VmcsReader {
@@ -85,6 +86,15 @@ export class Vmcs implements VmcsReader {
     if (field.width === 16) this.setU32(field, low & 0xffff);
     else if (field.width === 32) this.setU32(field, low);
     else this.setHalves(field, low, high);
+  }
+
+  /** Fields to state slots. */
+  load(state: Uint32Array, table: CopyTable): void {
+    loadCopies(state, this.words, this.base >>> 2, table);
+  }
+  /** State slots to fields; returns the change bits of those whose values are new. */
+  save(state: Uint32Array, table: CopyTable): number {
+    return saveCopies(state, this.words, this.base >>> 2, table);
   }
 
   get revision(): number {
