@@ -2,6 +2,7 @@
 import type { MachineConfig } from './api';
 import type { EntryState } from './boot/entry-state';
 import { loadImage } from './boot/load-image';
+import { type CopyFunction, instantiateCopies } from './codegen/copy-functions';
 import type { InterpreterExports } from './codegen/interpreter';
 import { type Passing, createCallbacks, createRegionCallbacks } from './cpu/callbacks';
 import { CodeCache } from './cpu/code-cache';
@@ -24,7 +25,7 @@ import { vmxCapabilities } from './spec/vmx-capabilities';
 import { cpuModelNamed, defaultCpuModel } from './spec/cpu-models';
 import { GPR_NAMES, MAX_VCPUS, SEGMENT_NAMES, State, VCPU_FIRST, VCPU_STRIDE } from './spec/vcpu-state';
 import { UserError } from './user-error';
-import { resetVmx } from './vmx/vmx';
+import { COPY_TABLES, resetVmx } from './vmx/vmx';
 
 const DEFAULT_MEMORY = 128 * 1024 * 1024;
 
@@ -41,6 +42,8 @@ export interface MachineParts {
   readonly regions: Regions;
   readonly generated: InterpreterExports;
   readonly passing: Passing;
+  /** Of VM entries and exits. */
+  readonly copies: readonly CopyFunction[];
   /** The state in which the loaded image is entered. */
   readonly entry: EntryState;
 }
@@ -66,7 +69,7 @@ export async function buildParts(config: MachineConfig): Promise<MachineParts> {
   const regions = new Regions(memory, code, module, exports, createRegionCallbacks(mmu, cpuAt));
   regions.enabled = config.tier !== 'interpreter';
   code.regions = regions;
-  const machine = { memory, mmu, cpus, code, regions, generated: exports, passing };
+  const machine = { memory, mmu, cpus, code, regions, generated: exports, passing, copies: instantiateCopies(memory.memory, COPY_TABLES) };
   if (!hosted) return { ...machine, guestMemory: memory, entry: fill(memory, config, model, count) };
   const frames = new FrameTable(memory.ramBytes);
   const guest = new GuestMemory(memory, frames, guestBytes, createEpt01Root(memory, frames));

@@ -144,6 +144,7 @@ class EmulatedMachine implements Machine {
     const clock = createClockPort(this.clock, this.platform.timeline, (cpu, tsc) => vmx.guestTsc(cpu, tsc));
     const position = (): number => this.clock.steps + 1;
     const vmx = createVmx({
+      copies: this.parts.copies,
       memory: this.parts.memory,
       model: this.parts.cpus[0].model,
       interrupts: this.platform.interrupts,

@@ -32,8 +32,12 @@ const PLAIN = [
   wide(State.rip, Field.guestRip),
   wide(State.gpr + 4 * 8, Field.guestRsp),
 ];
-const LOADED = copyTable([...PLAIN, wide(State.sysenterCs, Field.guestIa32SysenterCs)]);
-const SAVED = copyTable([...PLAIN, wide(State.cr0, Field.guestCr0), narrow(State.sysenterCs, Field.guestIa32SysenterCs)]);
+export const GUEST_LOADED = copyTable(0, 'load', [...PLAIN, wide(State.sysenterCs, Field.guestIa32SysenterCs)]);
+export const GUEST_SAVED = copyTable(1, 'save', [
+  ...PLAIN,
+  wide(State.cr0, Field.guestCr0),
+  narrow(State.sysenterCs, Field.guestIa32SysenterCs),
+]);
 
 /** CR0 bits that VM entry and VM exit never modify: ET, 15:6, 17, 28:19, NW and CD. */
 export const CR0_KEPT = 0x7ffa_ffd0;
@@ -66,7 +70,7 @@ export function loadGuestRegisters(cpu: Cpu, vmcs: Vmcs): void {
   const cr0 = (vmcs.u32(Field.guestCr0) & ~CR0_KEPT) | (cpu.u32[State.cr0 >> 2] & CR0_KEPT);
   cpu.u32[State.cr0 >> 2] = cr0;
   cpu.u32[(State.cr0 >> 2) + 1] = 0;
-  vmcs.load(cpu.u32, LOADED);
+  vmcs.load(cpu, GUEST_LOADED);
   if (entry & EntryControl.loadDebugControls) {
     cpu.u32[(State.dr + 56) >> 2] = legalDr7(vmcs.u32(Field.guestDr7));
     cpu.u32[(State.dr + 60) >> 2] = 0;
@@ -89,7 +93,7 @@ export function loadGuestRegisters(cpu: Cpu, vmcs: Vmcs): void {
  */
 export function saveGuestRegisters(cpu: Cpu, vmcs: Vmcs, rflags: number): number {
   const exit = vmcs.u32(Field.primaryVmExitControls);
-  let changed = vmcs.save(cpu.u32, SAVED);
+  let changed = vmcs.save(cpu, GUEST_SAVED);
   if (exit & ExitControl.saveDebugControls) {
     changed |= saveSlot(cpu, State.dr + 56, vmcs, Field.guestDr7);
     changed |= saveSlot(cpu, State.debugctl, vmcs, Field.guestIa32Debugctl);

@@ -27,7 +27,7 @@ const segmentSlot = (segment: number): number => State.segment + segment * SEGME
 const selector = (segment: number): number => segmentSlot(segment) + SegmentState.selector;
 const base = (segment: number): number => segmentSlot(segment) + SegmentState.base;
 /** What every exit loads as it is. */
-const LOADED = copyTable([
+export const HOST_LOADED = copyTable(2, 'load', [
   wide(State.cr3, Field.hostCr3),
   wide(State.cr4, Field.hostCr4),
   wide(State.sysenterCs, Field.hostIa32SysenterCs),
@@ -59,7 +59,7 @@ export function loadHostState(cpu: Cpu, vmcs: Vmcs, byNmi: boolean): boolean {
   // Control registers, debug registers, MSRs
   cpu.u32[State.cr0 >> 2] = (vmcs.u32(Field.hostCr0) & ~CR0_KEPT) | (cpu.u32[State.cr0 >> 2] & CR0_KEPT);
   cpu.u32[(State.cr0 >> 2) + 1] = 0;
-  vmcs.load(cpu.u32, LOADED);
+  vmcs.load(cpu, HOST_LOADED);
   if (host64) cpu.u32[State.cr4 >> 2] |= CR4_PAE;
   else cpu.u32[State.cr4 >> 2] &= ~CR4_PCIDE;
   cpu.set64(State.dr + 56, 0x400n);

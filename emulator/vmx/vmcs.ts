@@ -6,7 +6,7 @@ import type { PhysicalMemory } from '../memory/physical-memory';
 import { RAM_FIRST } from '../spec/vcpu-state';
 import { SHADOW_INDICATOR, VmcsRegion, type VmcsField } from '../spec/vmcs-fields';
 import { changeBit } from './changes';
-import { type CopyTable, loadCopies, saveCopies } from './register-copies';
+import { type CopyTable, type GeneratedCopies, loadCopies, saveCopies } from './register-copies';
 
 /** What intercepts and checks need of a VMCS; recording readers and nested VMCSs implement it too. */
 export interface VmcsReader {
@@ -22,6 +22,13 @@ export interface VmcsReader {
 /** Launch state: SDM "Software Use of Virtual-Machine Control Structures". */
 export const LaunchState = { clear: 0, launched: 1 } as const;
 
+/** A vCPU's state table. */
+export interface StateSlots {
+  readonly u32: Uint32Array;
+  /** Its wasm address. */
+  readonly base: number;
+}
+
 export class Vmcs implements VmcsReader {
   private readonly words: Uint32Array;
   private readonly quads: BigUint64Array;
@@ -32,6 +39,7 @@ export class Vmcs implements VmcsReader {
   constructor(
     private readonly memory: PhysicalMemory,
     pointer?: number,
+    private readonly generated?: GeneratedCopies,
   ) {
     this.words = memory.u32;
     this.quads = memory.u64;
@@ -89,12 +97,14 @@ export class Vmcs implements VmcsReader {
   }
 
   /** Fields to state slots. */
-  load(state: Uint32Array, table: CopyTable): void {
-    loadCopies(state, this.words, this.base >>> 2, table);
+  load(cpu: StateSlots, table: CopyTable): void {
+    if (this.generated === undefined) loadCopies(cpu.u32, this.words, this.base >>> 2, table);
+    else this.generated[table.id](cpu.base, this.base);
   }
   /** State slots to fields; returns the change bits of those whose values are new. */
-  save(state: Uint32Array, table: CopyTable): number {
-    return saveCopies(state, this.words, this.base >>> 2, table);
+  save(cpu: StateSlots, table: CopyTable): number {
+    if (this.generated === undefined) return saveCopies(cpu.u32, this.words, this.base >>> 2, table);
+    return this.generated[table.id](cpu.base, this.base);
   }
 
   get revision(): number {

@@ -21,11 +21,14 @@ import { boundaryEvent, virtualInterruptDue } from './boundary';
 import { ALL_CHANGED } from './changes';
 import { clearEptState } from './ept-state';
 import { commitExit } from './exit';
+import { GUEST_LOADED, GUEST_SAVED } from './guest-state';
+import { HOST_LOADED } from './host-state';
 import { executeVmx } from './instructions';
 import { intercepts, secondaryControls } from './intercepts';
 import type { MsrAccess } from './msr-access';
 import type { VmxObserver } from './observer';
 import { pauseLoopFound } from './pause-loop';
+import type { CopyTable, GeneratedCopies } from './register-copies';
 import { leaveVmxForSmm, returnToVmxFromSmm } from './system-management';
 import { VirtualApic } from './virtual-apic';
 import { Vmcs } from './vmcs';
@@ -64,10 +67,15 @@ export interface VmxParts {
   readonly msrs: MsrAccess;
   readonly clock: Pick<ClockPort, 'charge' | 'now'>;
   readonly interrupts: Pick<InterruptPort, 'acknowledge' | 'endOfInterrupt'>;
+  /** Generated code for COPY_TABLES. */
+  readonly copies?: GeneratedCopies;
 }
 
+/** By their ids. */
+export const COPY_TABLES: readonly CopyTable[] = [GUEST_LOADED, GUEST_SAVED, HOST_LOADED];
+
 export function createVmx(parts: VmxParts): Vmx {
-  const vmcs = new Vmcs(parts.memory);
+  const vmcs = new Vmcs(parts.memory, undefined, parts.copies);
   const context: VmxContext = {
     memory: parts.memory,
     capabilities: vmxCapabilities(parts.model),
