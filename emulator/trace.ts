@@ -1,6 +1,7 @@
 /** What a machine has seen happen: the record ring that traces are written from, counts and recent exits for views, and the last VM entry. */
 import type { ExceptionRecord, TraceRecord, VmEntryRecord, VmExitRecord } from './api';
 import { EXIT_REASONS, exitReasonName } from './spec/exit-reasons';
+import { ExitSites, type ExitSitesState } from './exit-sites';
 import { type EntryFacts, type ExitFacts, TraceRing } from './trace-ring';
 
 const RING = 65536;
@@ -15,6 +16,7 @@ export interface TraceState {
   /** By vCPU. */
   readonly lastEntries: readonly (readonly [number, VmEntryRecord])[];
   readonly exceptions: readonly ExceptionRecord[];
+  readonly exitSites: ExitSitesState;
 }
 
 const isExit = (record: TraceRecord): record is VmExitRecord => record.event === 'exit';
@@ -27,6 +29,7 @@ export class Trace {
   /** Exit reasons in the order in which they came first. */
   private seen: number[] = [];
   /** The last entry of each vCPU. */
+  private readonly sites = new ExitSites();
   private readonly entries = new Map<number, TraceRing>();
   /** The last few exceptions: the chain that led to a triple fault. */
   exceptions: ExceptionRecord[] = [];
@@ -43,6 +46,7 @@ export class Trace {
     this.ring.addExit(exit, n, vcpu, vcpuSteps);
     this.recent.addExit(exit, n, vcpu, vcpuSteps);
     this.count(exit.reasonNumber, 1);
+    this.sites.note(exit.reasonNumber, exit.rip);
   }
   addEntry(entry: EntryFacts, n: number, vcpu: number): void {
     this.ring.addEntry(entry, n, vcpu);
@@ -64,6 +68,10 @@ export class Trace {
   }
   get exitCounts(): Map<string, number> {
     return new Map(this.seen.map((reason) => [exitReasonName(reason), this.counts[reason]]));
+  }
+  /** Where the exits of a reason came from. */
+  exitSites(reason: string): ReturnType<ExitSites['of']> {
+    return this.sites.of(reasonNamed(reason));
   }
   /** The last VM entry that a vCPU made. */
   lastEntry(vcpu: number): VmEntryRecord | undefined {
@@ -88,6 +96,7 @@ export class Trace {
       exitCounts: [...this.exitCounts],
       lastEntries: [...this.entries.values()].flatMap((ring) => ring.records().filter(isEntry)).map((entry) => [entry.vcpu, entry]),
       exceptions: this.exceptions,
+      exitSites: this.sites.save(),
     };
   }
   restore(state: TraceState): void {
@@ -100,6 +109,7 @@ export class Trace {
     for (const [name, exits] of state.exitCounts) this.count(reasonNamed(name), exits);
     for (const [vcpu, entry] of state.lastEntries) this.noteEntry(entry, entry.n, vcpu);
     this.exceptions = [...state.exceptions];
+    this.sites.restore(state.exitSites);
   }
 }
 

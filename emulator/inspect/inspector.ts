@@ -16,6 +16,8 @@ import { explainExit, vmcsChildren } from './vmcs';
 export interface ExitHistory {
   readonly recentExits: readonly VmExitRecord[];
   readonly exitCounts: ReadonlyMap<string, number>;
+  /** Where the exits of a reason came from, most of them first; `others` could not be told apart. */
+  exitSites(reason: string): { readonly sites: readonly { readonly rip: bigint; readonly exits: number }[]; readonly others: number };
 }
 
 /** What the machine has beside processors and memory. */
@@ -36,7 +38,7 @@ export function createInspector(
     children(vcpu, id) {
       const cpu = cpus[vcpu];
       if (cpu === undefined) return [];
-      const [root, first] = id.split('/');
+      const [root, first, second] = id.split('/');
       switch (root) {
         case 'registers':
           return registerNames().map((name) => ({
@@ -66,7 +68,7 @@ export function createInspector(
         case 'page-tables':
           return pageTableNodes(cpu, memory, resolver, id);
         case 'exits':
-          return exitNodes(history, first);
+          return first === 'count' ? exitSiteNodes(history, second ?? '') : exitNodes(history, first);
         default:
           return [];
       }
@@ -78,6 +80,36 @@ function idtRoots(cpu: Cpu, memory: PhysicalMemory, resolver: Resolver): Inspect
   return ([1, 2] as const)
     .filter((level) => idtNodes(cpu, memory, resolver, level, '').length > 0)
     .map((level) => ({ id: `idt/l${level}`, label: `L${level} IDT`, expandable: true }));
+}
+
+/** The instructions of the guest that the exits of a reason came from. */
+function exitSiteNodes(history: ExitHistory, reason: string): InspectNode[] {
+  if (!history.exitCounts.has(reason)) return [];
+  const { sites, others } = history.exitSites(reason);
+  return [
+    ...sites.slice(0, MOST_SITES).map(({ rip, exits }): InspectNode => ({
+      id: `exits/count/${reason}/${hex(rip)}`,
+      label: `L2 ${hex(rip)}`,
+      value: String(exits),
+      tooltip: `exits ${reason} of the instruction at L2 RIP ${hex(rip)}`,
+      memory: { space: 'gva', level: 2, address: rip },
+      expandable: false,
+    })),
+    ...rest(
+      reason,
+      sites.slice(MOST_SITES).reduce((sum, { exits }) => sum + exits, others),
+    ),
+  ];
+}
+const rest = (reason: string, exits: number): InspectNode[] =>
+  exits === 0 ? [] : [{ id: `exits/count/${reason}/others`, label: 'elsewhere', value: String(exits), expandable: false }];
+/** Shown of a reason; the others are counted together. */
+const MOST_SITES = 100;
+
+function sitesInWords(history: ExitHistory, reason: string): string {
+  const { sites, others } = history.exitSites(reason);
+  if (sites.length === 1 && others === 0) return `L2, at ${hex(sites[0].rip)}`;
+  return `L2, at ${others === 0 ? '' : 'more than '}${sites.length} places`;
 }
 
 function exitNodes(history: ExitHistory, first: string | undefined): InspectNode[] {
@@ -97,7 +129,13 @@ function exitNodes(history: ExitHistory, first: string | undefined): InspectNode
   const counts = [...history.exitCounts].sort((a, b) => b[1] - a[1]);
   const total = counts.reduce((sum, [, n]) => sum + n, 0);
   return [
-    ...counts.map(([reason, n]) => ({ id: `exits/count/${reason}`, label: reason, value: String(n), expandable: false })),
+    ...counts.map(([reason, n]) => ({
+      id: `exits/count/${reason}`,
+      label: reason,
+      value: String(n),
+      description: sitesInWords(history, reason),
+      expandable: true,
+    })),
     ...(total > 0 ? [{ id: 'exits/recent', label: 'Most recent', description: `${total} in all`, expandable: true }] : []),
   ];
 }
