@@ -145,6 +145,8 @@ describe(`Nestscope's views in VS Code ${vscode.version}`, () => {
     const rows = await editor.rows('nestscope.exits', 2);
     for (const reason of ['CPUID', 'IO_INSTRUCTION', 'RDMSR', 'VMCALL', 'EPT_VIOLATION'])
       equal(rows.find(({ label }) => label === reason)?.value, '1');
+    const sites = rows.filter(({ id }) => id.startsWith('exits/count/CPUID/'));
+    equal(sites.map(({ label, value }) => `${label} ${value}`).join(), 'L2 0x40010028 1');
     const last = rows.find(({ label }) => /^\d+ EPT_VIOLATION$/.test(label));
     ok(/write/i.test(last?.description ?? ''), JSON.stringify(last));
   });
