@@ -47,6 +47,7 @@ const KNOWN: Readonly<Record<string, string>> = {
   'machine.ts': 'endedBy is saved; breakpoints and stopEvent belong to the user',
   'trace.ts': 'saved as the part "trace"',
   'trace-ring.ts': 'records of the trace, saved by it',
+  'exit-sites.ts': 'saved by trace.ts',
   'devices/byte-queue.ts': 'output that the host has not taken yet',
   'devices/acpi/acpi-pm.ts': 'saved by its device',
   'devices/fw-cfg/fw-cfg.ts': 'saved by its device',
