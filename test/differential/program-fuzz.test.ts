@@ -17,7 +17,7 @@ const share = process.env.NESTSCOPE_SHARE?.split('/').map(Number);
 const STEPS = 6000;
 const LONG_STEPS = 150_000;
 /** A share of a long run, in steps: a process of its own, so that none grows old. */
-const SHARE_STEPS = 20_000_000;
+const SHARE_STEPS = 5_000_000;
 /** Of each mode, where nothing else is asked for: a million in all. */
 const LEAST = 500_000;
 
