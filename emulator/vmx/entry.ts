@@ -12,7 +12,7 @@ import { OTHER_EVENT } from '../spec/vmcs-formats';
 import { Field } from '../spec/vmcs-fields';
 import { Pin, Primary, Secondary } from '../spec/vmx-controls';
 import type { CheckContext, CheckRow } from './checks/check-row';
-import { controlOrHostFailure, describeFailure, guestFailure } from './checks/entry-checks';
+import { describeFailure } from './checks/entry-checks';
 import { vmcsCheckContext } from './checks/vmcs-check-context';
 import { loadEptState } from './ept-state';
 import { commitEntryFailure } from './exit';
@@ -50,14 +50,14 @@ export function enterGuest(vmx: VmxContext, cpu: Cpu, instruction: EntryInstruct
 
   const context = vmcsCheckContext(vmx, cpu, vmcs);
   const changed = cpu.get32(VmxState.changed);
-  const refusal = controlOrHostFailure(context, changed);
+  const refusal = vmx.checks.controlOrHostFailure(context, changed);
   if (refusal) {
     return refuse(
       refusal.outcome === 'control' ? VmError.invalidControlFields : VmError.invalidHostState,
       describeFailure(refusal, context),
     );
   }
-  const guest = guestFailure(context, changed);
+  const guest = vmx.checks.guestFailure(context, changed);
   if (guest) return failEntry(vmx, cpu, instruction, from, ExitReason.INVALID_GUEST_STATE, guest.qualification, guest, context);
   cpu.set32(VmxState.changed, 0);
 

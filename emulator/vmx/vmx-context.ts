@@ -4,6 +4,7 @@ import type { ClockPort } from '../cpu/ports';
 import type { PhysicalMemory } from '../memory/physical-memory';
 import { State } from '../spec/vcpu-state';
 import type { VmxCapabilities } from '../spec/vmx-capabilities';
+import type { CheckSelection } from './checks/entry-checks';
 import type { InterceptControls } from './intercepts';
 import type { MsrAccess } from './msr-access';
 import type { VmxObserver } from './observer';
@@ -18,6 +19,7 @@ export interface VmxContext {
   /** View that is moved to the current VMCS at the beginning of each operation. */
   readonly vmcs: Vmcs;
   readonly controls: InterceptControls;
+  readonly checks: CheckSelection;
 }
 
 /** The current-VMCS pointer; -1 when there is none. */

@@ -19,6 +19,7 @@ import type { InterceptEvent } from '../spec/vmx-events';
 import { ApicAccesses, readVirtualCr8, readVirtualMsr, writeVirtualCr8, writeVirtualMsr } from './apic-accesses';
 import { boundaryEvent, virtualInterruptDue } from './boundary';
 import { ALL_CHANGED } from './changes';
+import { CheckSelection } from './checks/entry-checks';
 import { clearEptState } from './ept-state';
 import { commitExit } from './exit';
 import { GUEST_LOADED, GUEST_SAVED } from './guest-state';
@@ -84,6 +85,7 @@ export function createVmx(parts: VmxParts): Vmx {
     clock: parts.clock,
     vmcs,
     controls: { fields: vmcs, readBitmapByte: (address) => parts.memory.read8(address) },
+    checks: new CheckSelection(),
   };
   return new VmxImplementation(context, parts.interrupts);
 }

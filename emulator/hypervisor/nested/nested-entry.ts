@@ -11,7 +11,7 @@ import type { VmxCapabilities } from '../../spec/vmx-capabilities';
 import { Secondary } from '../../spec/vmx-controls';
 import { ALL_CHANGED } from '../../vmx/changes';
 import type { CheckContext } from '../../vmx/checks/check-row';
-import { controlOrHostFailure, describeFailure, guestFailure } from '../../vmx/checks/entry-checks';
+import { describeFailure } from '../../vmx/checks/entry-checks';
 import { secondaryControls } from '../../vmx/intercepts';
 import type { FailedCheck } from '../../vmx/observer';
 import { LaunchState, type Vmcs } from '../../vmx/vmcs';
@@ -78,14 +78,14 @@ export function beginNestedEntry(l0: L0Context, instruction: 'VMLAUNCH' | 'VMRES
   if (instruction === 'VMRESUME' && vmcs12.launchState !== LaunchState.launched) return refuse(VmError.vmresumeNonLaunched);
 
   const context = new Vmcs12Checks(l0, vmcs12);
-  const refusal = controlOrHostFailure(context, state.changed12);
+  const refusal = l0.vmx.checks.controlOrHostFailure(context, state.changed12);
   if (refusal) {
     const number = refusal.outcome === 'control' ? VmError.invalidControlFields : VmError.invalidHostState;
     return refuse(number, describeFailure(refusal, context));
   }
   state.instruction = instruction;
   state.from = from;
-  const guest = guestFailure(context, state.changed12);
+  const guest = l0.vmx.checks.guestFailure(context, state.changed12);
   if (guest) {
     failNestedEntry(l0, ExitReason.INVALID_GUEST_STATE, BigInt(guest.qualification), describeFailure(guest, context));
     return;

@@ -13,39 +13,12 @@ import { GUEST_CONTROL_REGISTER_CHECKS, GUEST_DESCRIPTOR_TABLE_CHECKS, GUEST_RIP
 import { GUEST_SEGMENT_CHECKS } from './guest-segment-checks';
 import { HOST_CHECKS } from './host-checks';
 
-/** A part of the list with what its rows read, so that it is passed over as a whole while nothing of that has changed. */
-interface CheckBlock {
-  readonly rows: readonly CheckRow[];
-  /** Change bits of each row's inputs. */
-  readonly inputs: readonly number[];
-  readonly anyInput: number;
-}
-
 /** Change bits of everything that a row reads; all of them when it looks outside the VMCS. */
 function inputsOf(row: CheckRow): number {
   if (row.looksOutside) return -1;
   const fields = row.fields.reduce((bits, f) => bits | changeBit(f) | (f === Field.guestRflags ? VIRTUAL_8086_CHANGED : 0), 0);
   return row.conditions.reduce((bits, f) => bits | (f === Field.guestRflags ? VIRTUAL_8086_CHANGED : changeBit(f)), fields);
 }
-function block(rows: readonly CheckRow[]): CheckBlock {
-  const inputs = rows.map(inputsOf);
-  return { rows, inputs, anyInput: inputs.reduce((a, b) => a | b, 0) };
-}
-/** Rows that look outside the VMCS stand in blocks of their own, so that they alone are asked each time. */
-function blocks(rows: readonly CheckRow[]): CheckBlock[] {
-  const found: CheckBlock[] = [];
-  let run: CheckRow[] = [];
-  for (const row of rows) {
-    if (run.length > 0 && run[run.length - 1].looksOutside !== row.looksOutside) {
-      found.push(block(run));
-      run = [];
-    }
-    run.push(row);
-  }
-  if (run.length > 0) found.push(block(run));
-  return found;
-}
-
 const GUEST_PARTS: readonly (readonly CheckRow[])[] = [
   GUEST_CONTROL_REGISTER_CHECKS,
   GUEST_SEGMENT_CHECKS,
@@ -54,10 +27,6 @@ const GUEST_PARTS: readonly (readonly CheckRow[])[] = [
   GUEST_NON_REGISTER_CHECKS,
   GUEST_PDPTE_CHECKS,
 ];
-const CONTROL_BLOCKS = blocks(CONTROL_CHECKS);
-const HOST_BLOCKS = blocks(HOST_CHECKS);
-const GUEST_BLOCKS = GUEST_PARTS.flatMap(blocks);
-
 export const GUEST_CHECKS: readonly CheckRow[] = GUEST_PARTS.flat();
 
 /** Every check row, in the order in which VM entry makes them. */
@@ -67,23 +36,45 @@ export function firstFailure(rows: readonly CheckRow[], context: CheckContext): 
   return rows.find((row) => !row.holds(context));
 }
 
-function failureIn(list: readonly CheckBlock[], context: CheckContext, changed: number): CheckRow | undefined {
-  for (const { rows, inputs, anyInput } of list) {
-    if ((anyInput & changed) === 0 && anyInput !== -1) continue;
-    for (let n = 0; n < rows.length; n++) {
-      if (((inputs[n] & changed) !== 0 || inputs[n] === -1) && !rows[n].holds(context)) return rows[n];
-    }
-  }
-  return undefined;
+/** The rows whose inputs are in a set of change bits or outside the VMCS, in order. */
+interface Selected {
+  readonly controlsAndHost: readonly CheckRow[];
+  readonly guest: readonly CheckRow[];
 }
 
-/** First failing row on controls and host state, of those whose inputs are in `changed` or outside the VMCS. */
-export function controlOrHostFailure(context: CheckContext, changed: number): CheckRow | undefined {
-  return failureIn(CONTROL_BLOCKS, context, changed) ?? failureIn(HOST_BLOCKS, context, changed);
+/** Selections are few, as exit handlers write the same fields again and again; when there are more, they are made anew. */
+const MOST_SELECTIONS = 64;
+
+/** Which rows a VM entry has to ask, by what has changed since the last one. Remembers its answers; holds no machine state. */
+export class CheckSelection {
+  private readonly known = new Map<number, Selected>();
+
+  /** First failing row on controls and host state. */
+  controlOrHostFailure(context: CheckContext, changed: number): CheckRow | undefined {
+    return failureIn(this.select(changed).controlsAndHost, context);
+  }
+  /** First failing row on guest state, likewise. */
+  guestFailure(context: CheckContext, changed: number): CheckRow | undefined {
+    return failureIn(this.select(changed).guest, context);
+  }
+
+  private select(changed: number): Selected {
+    let selected = this.known.get(changed);
+    if (selected !== undefined) return selected;
+    if (this.known.size >= MOST_SELECTIONS) this.known.clear();
+    const rows = (from: number, to: number): CheckRow[] =>
+      ENTRY_CHECKS.slice(from, to).filter((_, n) => INPUTS[from + n] === -1 || (INPUTS[from + n] & changed) !== 0);
+    const firstGuest = ENTRY_CHECKS.length - GUEST_CHECKS.length;
+    selected = { controlsAndHost: rows(0, firstGuest), guest: rows(firstGuest, ENTRY_CHECKS.length) };
+    this.known.set(changed, selected);
+    return selected;
+  }
 }
-/** First failing row on guest state, likewise. */
-export function guestFailure(context: CheckContext, changed: number): CheckRow | undefined {
-  return failureIn(GUEST_BLOCKS, context, changed);
+const INPUTS: readonly number[] = ENTRY_CHECKS.map(inputsOf);
+
+function failureIn(rows: readonly CheckRow[], context: CheckContext): CheckRow | undefined {
+  for (const row of rows) if (!row.holds(context)) return row;
+  return undefined;
 }
 
 /** A failed row with the values that failed it. */
