@@ -12,8 +12,8 @@ describe('restoring a snapshot', () => {
     machine.runSlice({ maxSteps: 3 });
     const before = machine.hash();
     const saved = machine.save();
-    machine.runSlice({ maxSteps: 30 });
-    const written = BigInt(DATA + 5 * 4096);
+    machine.runSlice({ maxSteps: 300 });
+    const written = BigInt(DATA + 90 * 4096);
     assert.notDeepEqual([...machine.readMemory(0, 1, 'hpa', written, 8)], new Array(8).fill(0), 'the guest has written there');
     machine.restore(saved);
     assert.deepEqual([...machine.readMemory(0, 1, 'hpa', written, 8)], new Array(8).fill(0));
